@@ -1,0 +1,97 @@
+"""What the recorded calls cost: published prices per token for APIs, machine time for self-hosted models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.calls import Call
+from pipeline.errors import PriceError
+from pipeline.settings import ModelSpec, Price, Profile
+
+if TYPE_CHECKING:
+    from pipeline.stages.finetuning import TuningReport
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """The calls of one stage, added up."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    """Seconds of all calls, each divided by the calls in flight with it: the time the endpoint was busy."""
+
+    dollars: float
+
+
+class Ledger:
+    """Adds up what each stage cost as it runs."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Prices come from `profile`, else from the `genai-prices` package."""
+        self._profile = profile
+        self._calls: dict[str, list[Call]] = {}
+        self.training: TuningReport | None = None
+
+    def add(self, stage: str, calls: Sequence[Call]) -> None:
+        """Note the calls of a stage that has run."""
+        self._calls[stage] = list(calls)
+
+    def add_training(self, report: TuningReport) -> None:
+        """Note the fine-tuning job."""
+        self.training = report
+
+    def stage(self, stage: str) -> StageCost:
+        """The cost of a stage that has run."""
+        calls = self._calls[stage]
+        return StageCost(
+            calls=len(calls),
+            prompt_tokens=sum(call.prompt_tokens for call in calls),
+            completion_tokens=sum(call.completion_tokens for call in calls),
+            seconds=sum(call.seconds / call.in_flight for call in calls),
+            dollars=sum(self._dollars(call) for call in calls),
+        )
+
+    def cost_per_1000(self, stage: str) -> float:
+        """US dollars per 1,000 calls like those of `stage`.
+
+        Machine time counts the calls that ran alone, so that teacher and student are compared without queueing.
+        """
+        calls = self._calls[stage]
+        if self._profile.machine_usd_per_hour is not None:
+            calls = [call for call in calls if call.in_flight == 1] or calls
+        return 1000 * sum(self._dollars(call) for call in calls) / len(calls)
+
+    def _dollars(self, call: Call) -> float:
+        if (hourly := self._profile.machine_usd_per_hour) is not None:
+            return hourly * call.seconds / call.in_flight / SECONDS_PER_HOUR
+        return token_dollars(call.model, call.prompt_tokens, call.completion_tokens, self._override(call.model))
+
+    def _override(self, model: str) -> Price | None:
+        specs: tuple[ModelSpec, ...] = (self._profile.teacher, self._profile.student)
+        return next((spec.price for spec in specs if spec.model.rpartition("/")[2] == model and spec.price), None)
+
+
+def token_dollars(model: str, prompt_tokens: int, completion_tokens: int, price: Price | None = None) -> float:
+    """US dollars of one call of `model` (fine-tuned `ft:…` names included).
+
+    Raises:
+        PriceError: no price is known; it is never taken for zero.
+    """
+    if price is not None:
+        return (prompt_tokens * price.input + completion_tokens * price.output) / 1e6
+    from genai_prices import Usage, calc_price
+
+    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
+    try:
+        return float(calc_price(usage, model_ref=model).total_price)
+    except LookupError as error:
+        raise PriceError(
+            f"no price is known for {model!r}. Give the profile's model price = {{ input = …, output = … }} in dollars "
+            "per million tokens, or machine_usd_per_hour to the profile if you run the model yourself"
+        ) from error

@@ -1,0 +1,120 @@
+"""The models in memory: started when first asked for, kept while there is room, gone while one trains."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import Process
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import LocalEndpointError
+from pipeline.local import children
+from pipeline.local.models import Catalogue
+from pipeline.local.settings import LocalSettings
+from pipeline.local.turns import Turns
+
+WORKER_COMMAND = (sys.executable, "-m", "pipeline.local.worker")
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+"""OpenMP threads sleep when they wait: spinning, their default, takes the core from whoever has work."""
+LOAD_SECONDS = 300.0
+"""Patience with a model that loads; 1 GB from a cold disk takes about a minute."""
+LOG_TAIL = 800
+"""Characters of a worker's log that an error quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One model in memory."""
+
+    process: Process
+    address: str
+    """Base URL of its OpenAI-compatible server."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.returncode is None
+
+
+class Engines:
+    """Starts, keeps and stops the worker processes, and decides which model may compute."""
+
+    def __init__(
+        self, settings: LocalSettings, catalogue: Catalogue, worker_command: Sequence[str] = WORKER_COMMAND
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._command = worker_command
+        self._turns = Turns(settings.parallel)
+        self._loaded: OrderedDict[str, Engine] = OrderedDict()
+        self._starting = asyncio.Lock()
+
+    @asynccontextmanager
+    async def serving(self, name: str) -> AsyncIterator[str]:
+        """The address of `name`'s engine, while no other model computes.
+
+        Raises BusyError while a job trains, LocalEndpointError if the model cannot be loaded.
+        """
+        async with self._turns.turn(name):
+            yield (await self._engine(name)).address
+
+    @asynccontextmanager
+    async def stopped(self, reason: str) -> AsyncIterator[None]:
+        """Free cores and memory of every model; requests that come meanwhile are refused with `reason`."""
+        async with self._turns.closed(reason):
+            await self.close()
+            yield
+
+    async def close(self) -> None:
+        """Stop every model's process."""
+        engines = list(self._loaded.values())
+        self._loaded.clear()
+        await asyncio.gather(*(children.stop(engine.process) for engine in engines))
+
+    async def _engine(self, name: str) -> Engine:
+        async with self._starting:
+            engine = self._loaded.pop(name, None)
+            if engine is None or not engine.alive:
+                # only the model whose turn it is gets here, so those that make room are idle
+                while len(self._loaded) >= self._settings.max_loaded:
+                    _, oldest = self._loaded.popitem(last=False)
+                    await children.stop(oldest.process)
+                engine = await self._start(name)
+            self._loaded[name] = engine
+            return engine
+
+    async def _start(self, name: str) -> Engine:
+        path = await asyncio.to_thread(self._catalogue.path, name)
+        config = {
+            "model": str(path),
+            "name": name,
+            "threads": self._settings.threads,
+            "parallel": self._settings.parallel,
+            "context": self._settings.context,
+        }
+        logs = self._settings.home / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        log_file = logs / f"{path.stem}.log"
+        with log_file.open("wb") as log:
+            command = (*self._command, json.dumps(config))
+            process = await children.start(command, log, stdout=True, environment=PATIENT_THREADS)
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                line = await process.stdout.readline() if process.stdout else b""
+            return Engine(process, json.loads(line)["address"])
+        except (TimeoutError, ValueError) as error:
+            await children.stop(process)
+            raise LocalEndpointError(f"model {name!r} did not load; {_tail(log_file)}") from error
+        except BaseException:
+            await children.stop(process)
+            raise
+
+
+def _tail(log_file: Path) -> str:
+    text = log_file.read_text(encoding="utf-8", errors="replace").strip()
+    return f"the end of {log_file.name}: {text[-LOG_TAIL:]}" if text else f"{log_file.name} is empty"

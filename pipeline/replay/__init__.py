@@ -1,0 +1,1 @@
+"""Every LM and fine-tuning call, recorded once and replayed offline."""

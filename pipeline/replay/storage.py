@@ -1,0 +1,211 @@
+"""A cassette on disk: JSON Lines, one header, then one line a text that recurs and one line an interaction."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from pipeline.errors import CassetteError
+from pipeline.files import write_atomically
+from pipeline.replay.matching import Canonical
+from pipeline.replay.redact import Redactor
+
+FORMAT = 1
+LONG_TEXT = 200
+"""Characters from which a recurring text gets its own line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One request and its answer."""
+
+    request: Canonical
+    status: int
+    content_type: str
+    body: Any
+    """Parsed JSON, or `{"text": …}` for anything else."""
+
+    seconds: float
+    """Wall-clock seconds that the answer took while recording."""
+
+    in_flight: int
+    """Calls under way when this one began, itself included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a cassette file holds."""
+
+    header: dict[str, Any]
+    """Provenance: task, profile, stage, models, versions, data fingerprint, seed, date."""
+
+    interactions: list[Interaction]
+
+
+def write(path: Path, recording: Recording, redactor: Redactor) -> None:
+    """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once."""
+    lines = [_line(interaction) for interaction in recording.interactions]
+    counts = Counter(text for line in lines for text in _long_texts(line))
+    shared = {text: _digest(text) for text, count in counts.items() if count > 1}
+    written: set[str] = set()
+    out = [_dump({"distillgate": {"format": FORMAT, **recording.header}}, redactor)]
+    for line in lines:
+        for text in _long_texts(line):
+            if text in shared and text not in written:
+                written.add(text)
+                out.append(_dump({"text": shared[text], "value": text}, redactor))
+        out.append(_dump(_packed(line, shared), redactor))
+    write_atomically(path, b"".join(out))
+
+
+def read(path: Path) -> Recording:
+    """Read a cassette.
+
+    Raises:
+        CassetteError: the file is missing, empty, truncated, edited or of another version; names file and line.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError as error:
+        raise CassetteError(f"no cassette {path}") from error
+    except OSError as error:
+        raise CassetteError(f"{path}: {error.strerror}") from error
+    if lines[-1] != b"":
+        raise CassetteError(f"{path}:{len(lines)}: the last line is cut off; restore the file from git")
+    return _decode(path, lines[:-1])
+
+
+class Journal:
+    """A cassette being recorded: every interaction is on disk before its caller goes on.
+
+    A killed process leaves complete lines and at most one cut off at the end, which opening it again drops.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
+        """Open or resume `path`; `recovered` holds what an earlier process recorded."""
+        self.path = path
+        self._redactor = redactor
+        self.recovered: list[Interaction] = []
+        self.header = header
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and (whole := path.read_bytes().rpartition(b"\n")[0]):
+            recording = _decode(path, whole.split(b"\n"))
+            self.header, self.recovered = recording.header, recording.interactions
+            self._file: BinaryIO = path.open("r+b")
+            self._file.truncate(len(whole) + 1)
+            self._file.seek(0, os.SEEK_END)
+        else:
+            self._file = path.open("wb")
+            self._append(_dump({"distillgate": {"format": FORMAT, **header}}, redactor))
+
+    def append(self, interaction: Interaction) -> None:
+        """Add one interaction and wait until it is on disk."""
+        self._append(_dump(_line(interaction), self._redactor))
+
+    def rewrite(self, interactions: list[Interaction]) -> None:
+        """Replace everything recorded so far, atomically."""
+        self._file.close()
+        lines = [_dump({"distillgate": {"format": FORMAT, **self.header}}, self._redactor)]
+        lines += [_dump(_line(interaction), self._redactor) for interaction in interactions]
+        write_atomically(self.path, b"".join(lines))
+        self._file = self.path.open("ab")
+
+    def close(self) -> None:
+        """Close the file; it stays for the next process to resume."""
+        self._file.close()
+
+    def _append(self, line: bytes) -> None:
+        self._file.write(line)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _decode(path: Path, lines: list[bytes]) -> Recording:
+    def broken(number: int, what: str) -> CassetteError:
+        return CassetteError(f"{path}:{number}: {what}; restore the file from git or record it again")
+
+    texts: dict[str, str] = {}
+    header: dict[str, Any] | None = None
+    interactions: list[Interaction] = []
+    for number, raw in enumerate(lines, start=1):
+        try:
+            line = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise broken(number, f"not JSON ({error})") from error
+        try:
+            if header is None:
+                header = dict(line["distillgate"])
+                if header.pop("format") != FORMAT:
+                    raise broken(number, f"format {line['distillgate']['format']}, this version reads {FORMAT}")
+            elif "text" in line:
+                texts[line["text"]] = line["value"]
+            else:
+                interactions.append(_interaction(_unpacked(line, texts)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise broken(number, f"not a cassette line ({error!r})") from error
+    if header is None:
+        raise broken(1, "empty, must begin with a header line")
+    return Recording(header, interactions)
+
+
+def _line(interaction: Interaction) -> dict[str, Any]:
+    request = interaction.request
+    response: dict[str, Any] = {"status": interaction.status, "body": interaction.body}
+    if interaction.content_type != "application/json":
+        response["content_type"] = interaction.content_type
+    line: dict[str, Any] = {"request": {"method": request.method, "path": request.path, "body": request.body}}
+    line |= {"response": response, "seconds": round(interaction.seconds, 4)}
+    return line if interaction.in_flight == 1 else line | {"in_flight": interaction.in_flight}
+
+
+def _interaction(line: dict[str, Any]) -> Interaction:
+    request, response = line["request"], line["response"]
+    return Interaction(
+        Canonical(request["method"], request["path"], request["body"]),
+        status=int(response["status"]),
+        content_type=response.get("content_type", "application/json"),
+        body=response["body"],
+        seconds=float(line["seconds"]),
+        in_flight=int(line.get("in_flight", 1)),
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _long_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if len(value) >= LONG_TEXT:
+            yield value
+    elif isinstance(value, dict | list):
+        children: Iterable[Any] = value.values() if isinstance(value, dict) else value
+        for child in children:
+            yield from _long_texts(child)
+
+
+def _packed(value: Any, shared: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return {"$text": shared[value]} if value in shared else value
+    if isinstance(value, dict):
+        return {key: _packed(child, shared) for key, child in value.items()}
+    return [_packed(child, shared) for child in value] if isinstance(value, list) else value
+
+
+def _unpacked(value: Any, texts: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"$text"}:
+            return texts[value["$text"]]
+        return {key: _unpacked(child, texts) for key, child in value.items()}
+    return [_unpacked(child, texts) for child in value] if isinstance(value, list) else value
+
+
+def _dump(line: dict[str, Any], redactor: Redactor) -> bytes:
+    return redactor.clean(orjson.dumps(line)) + b"\n"

@@ -1,0 +1,140 @@
+"""The frozen result of evaluating one program on the test split."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What one program answered to one test item."""
+
+    id: str
+    difficulty: str
+    expected: str
+    answer: str
+    """The label as the program gave it; empty where the answer did not parse."""
+
+    correct: bool
+    parse_failure: bool
+    secondary: Mapping[str, float]
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    """Seconds of the item's model calls, as they took while recording."""
+
+    alone: bool
+    """Whether no other call was in flight: only such seconds are latency and not queueing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`hits` out of `n`, with its 95 % Wilson score interval."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1."""
+        return self.hits / self.n if self.n else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval (Wilson 1927), as `scipy.stats.binomtest` computes it."""
+        from scipy.stats import binomtest
+
+        interval = binomtest(self.hits, self.n).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Seconds a call, over the items that ran alone."""
+
+    p50: float
+    p95: float
+    mean: float
+    n: int
+    """Items behind the figures; 0 where none ran alone, and then the figures are nan."""
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """One program's results over the whole test split, item by item, and where they come from."""
+
+    stage: str
+    model: str
+    items: tuple[ItemResult, ...]
+    provenance: Mapping[str, Any]
+    """Models, data fingerprint, library versions, seed and date of the recording."""
+
+    @property
+    def n(self) -> int:
+        """Items in the test split."""
+        return len(self.items)
+
+    @cached_property
+    def accuracy(self) -> Rate:
+        """Items whose label is the expected one."""
+        return Rate(sum(item.correct for item in self.items), self.n)
+
+    @cached_property
+    def parse_failures(self) -> Rate:
+        """Items whose answer did not parse; they count as wrong too."""
+        return Rate(sum(item.parse_failure for item in self.items), self.n)
+
+    @cached_property
+    def secondary(self) -> dict[str, float]:
+        """The mean of each secondary metric over all items, 0 to 1."""
+        names = self.items[0].secondary if self.items else ()
+        return {name: sum(item.secondary[name] for item in self.items) / self.n for name in names}
+
+    def accuracy_of(self, difficulty: str) -> Rate:
+        """Accuracy over the items of one difficulty."""
+        items = [item for item in self.items if item.difficulty == difficulty]
+        return Rate(sum(item.correct for item in items), len(items))
+
+    @cached_property
+    def latency(self) -> Latency:
+        """Recorded seconds of the items that ran alone; percentiles by linear interpolation."""
+        from numpy import percentile
+
+        seconds = self.seconds_alone
+        if not seconds:
+            return Latency(math.nan, math.nan, math.nan, 0)
+        p50, p95 = percentile(seconds, [50, 95])
+        return Latency(float(p50), float(p95), sum(seconds) / len(seconds), len(seconds))
+
+    @property
+    def seconds_alone(self) -> list[float]:
+        """Seconds of each item that ran alone, in test order."""
+        return [item.seconds for item in self.items if item.alone]
+
+    @property
+    def tokens_per_call(self) -> tuple[float, float]:
+        """Mean prompt and completion tokens of an item."""
+        prompt = sum(item.prompt_tokens for item in self.items) / self.n
+        return prompt, sum(item.completion_tokens for item in self.items) / self.n
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form that `from_dict` reads back."""
+        return {
+            "stage": self.stage,
+            "model": self.model,
+            "provenance": dict(self.provenance),
+            "accuracy": round(self.accuracy.value, 4),
+            "n": self.n,
+            "items": [dataclasses.asdict(item) for item in self.items],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Scorecard:
+        """Read what `to_dict` wrote."""
+        items = tuple(ItemResult(**item) for item in data["items"])
+        return cls(data["stage"], data["model"], items, data["provenance"])

@@ -1,0 +1,96 @@
+"""Run a program over the test split and score every item."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dspy
+from dspy.evaluate import Evaluate
+from dspy.utils.exceptions import AdapterParseError
+
+from pipeline.calls import Call, listening
+from pipeline.scorecard import ItemResult
+
+if TYPE_CHECKING:
+    from pipeline.task import Task
+
+
+def evaluate(
+    program: dspy.Module,
+    examples: Sequence[dspy.Example],
+    task: Task,
+    num_threads: int = 1,
+    alone: int = 0,
+) -> list[ItemResult]:
+    """Score `program` on `examples`; the results stand in the order of the examples.
+
+    Args:
+        program: what is evaluated, its LM set.
+        examples: the split, as `pipeline.golden.to_examples` makes it.
+        task: names the metrics.
+        num_threads: calls in flight at a time.
+        alone: so many items, spread evenly over the split, are run first and one at a time: their seconds are the
+            model's and not those of a queue.
+
+    Raises:
+        Exception: whatever a call raises, except an answer that does not parse, which is a result of its own.
+    """
+    step = len(examples) / alone if alone else 0.0
+    first = {int(index * step) for index in range(alone)}
+    rest = [index for index in range(len(examples)) if index not in first]
+    results: dict[int, ItemResult] = {}
+    for indices, threads in ((sorted(first), 1), (rest, num_threads)):
+        if indices:
+            scored = _score(program, [examples[index] for index in indices], task, threads)
+            results.update(zip(indices, scored, strict=True))
+    return [results[index] for index in range(len(examples))]
+
+
+class _Observed(dspy.Module):
+    """Runs a program and keeps what each item took and whether its answer parsed."""
+
+    def __init__(self, program: dspy.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, **inputs: Any) -> dspy.Prediction:
+        with listening() as calls:
+            try:
+                answer, failure = self.program(**inputs), ""
+            except AdapterParseError as error:
+                answer, failure = dspy.Prediction(), str(error.lm_response)
+        return dspy.Prediction(answer=answer, parse_failure=failure, calls=tuple(calls))
+
+
+def _score(
+    program: dspy.Module, examples: Sequence[dspy.Example], task: Task, num_threads: int
+) -> list[ItemResult]:
+    def metric(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
+        return not prediction.parse_failure and task.metric(example, prediction.answer)
+
+    runner = Evaluate(devset=list(examples), metric=metric, num_threads=num_threads, max_errors=1)
+    logging.getLogger("dspy.evaluate.evaluate").setLevel(logging.WARNING)
+    outcome = runner(_Observed(program))
+    return [_result(example, prediction, bool(score), task) for example, prediction, score in outcome.results]
+
+
+def _result(example: dspy.Example, prediction: dspy.Prediction, correct: bool, task: Task) -> ItemResult:
+    answer, calls = prediction.answer, tuple[Call, ...](prediction.calls)
+    failed = bool(prediction.parse_failure)
+    return ItemResult(
+        id=example.id,
+        difficulty=example.difficulty,
+        expected=example[task.label],
+        answer="" if failed else str(answer[task.label]),
+        correct=correct,
+        parse_failure=failed,
+        secondary={
+            name: 0.0 if failed else round(score(example, answer), 4) for name, score in task.secondary.items()
+        },
+        prompt_tokens=sum(call.prompt_tokens for call in calls),
+        completion_tokens=sum(call.completion_tokens for call in calls),
+        seconds=sum(call.seconds for call in calls),
+        alone=all(call.in_flight == 1 for call in calls),
+    )

@@ -1,0 +1,133 @@
+"""Fine-tune a model at any endpoint that speaks OpenAI's files and fine-tuning API."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from dspy.clients.provider import Provider, TrainingJob
+
+from pipeline.errors import FineTuningError
+
+if TYPE_CHECKING:
+    from dspy.clients.utils_finetune import TrainDataFormat
+    from openai import OpenAI
+    from openai.types.fine_tuning import FineTuningJob
+
+WAITING = ("validating_files", "queued", "running", "paused")
+"""Statuses that a job can leave without a new start; any other than these and `succeeded` ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuningReport:
+    """What a finished job tells of itself."""
+
+    job_id: str
+    base_model: str
+    tuned_model: str
+    trained_tokens: int
+    """Tokens of the training file times epochs, as the provider counts (and bills) them."""
+
+    seconds: float
+    """From the job's creation to its end, on the provider's clock."""
+
+    losses: tuple[tuple[int, float], ...]
+    """(step, training loss), in order of steps; empty where the provider reports none."""
+
+
+class Job(TrainingJob):
+    """DSPy's future of the tuned LM."""
+
+    def status(self) -> str:
+        """`running` until the result is there."""
+        return "succeeded" if self.done() else "running"
+
+
+class EndpointProvider(Provider):  # type: ignore[misc]  # DSPy ships no types
+    """DSPy's provider interface over the `openai` client and the profile's own endpoint.
+
+    DSPy's own `OpenAIProvider` talks to the module-level client only, sleeps 20 s a look, takes every error for "no
+    such job", and returns a name that no longer routes.
+    """
+
+    def __init__(
+        self,
+        client: OpenAI,
+        suffix: str = "",
+        poll_seconds: float = 20.0,
+        seed: int | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """`progress` is told a job's status and newest event whenever they change."""
+        super().__init__()
+        self.finetunable = True
+        self.TrainingJob = Job
+        self.report: TuningReport | None = None
+        """Set when a job has succeeded."""
+        self._client = client
+        self._suffix = suffix
+        self._poll_seconds = poll_seconds
+        self._seed = seed
+        self._progress = progress
+
+    def finetune(  # an instance method where DSPy has a static one: DSPy calls it on the instance
+        self,
+        job: TrainingJob,
+        model: str,
+        train_data: Sequence[Mapping[str, Any]],
+        train_data_format: TrainDataFormat | None,
+        train_kwargs: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Upload, start, wait; returns the tuned model's name with the provider's prefix.
+
+        Raises:
+            FineTuningError: the job failed or was cancelled; carries the provider's reason.
+        """
+        prefix, _, name = model.rpartition("/")
+        content = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
+        uploaded = self._client.files.create(file=("training.jsonl", io.BytesIO(content)), purpose="fine-tune")
+        created = self._client.fine_tuning.jobs.create(
+            model=name,
+            training_file=uploaded.id,
+            method={"type": "supervised", "supervised": {"hyperparameters": dict(train_kwargs or {})}},  # type: ignore[typeddict-item]
+            **({"suffix": self._suffix} if self._suffix else {}),
+            **({"seed": self._seed} if self._seed is not None else {}),
+        )
+        finished = self._wait(created.id)
+        self.report = self._reported(finished)
+        return f"{prefix}/{finished.fine_tuned_model}"
+
+    def _wait(self, job_id: str) -> FineTuningJob:
+        told = ""
+        while True:
+            job = self._client.fine_tuning.jobs.retrieve(job_id)
+            if job.status == "succeeded" and job.fine_tuned_model:
+                return job
+            if job.status not in WAITING:
+                reason = job.error.message if job.error and job.error.message else "no reason given"
+                raise FineTuningError(f"fine-tuning job {job_id} of {job.model} {job.status}: {reason}")
+            if self._progress:
+                newest = self._client.fine_tuning.jobs.list_events(job_id, limit=1).data
+                now = f"{job_id} {job.status}" + (f": {newest[0].message}" if newest else "")
+                if now != told:
+                    self._progress(told := now)
+            time.sleep(self._poll_seconds)
+
+    def _reported(self, job: FineTuningJob) -> TuningReport:
+        losses = sorted(
+            (int(data["step"]), float(data["train_loss"]))
+            for event in self._client.fine_tuning.jobs.list_events(job.id, limit=100)
+            if isinstance(data := event.data, dict) and "train_loss" in data
+        )
+        return TuningReport(
+            job_id=job.id,
+            base_model=job.model,
+            tuned_model=str(job.fine_tuned_model),
+            trained_tokens=job.trained_tokens or 0,
+            seconds=float((job.finished_at or job.created_at) - job.created_at),
+            losses=tuple(losses),
+        )

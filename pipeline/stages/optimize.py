@@ -1,0 +1,46 @@
+"""Optimise the teacher's prompt: instructions and demonstrations, by MIPROv2."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+
+import dspy
+
+from pipeline.task import Task
+
+
+def optimize(
+    teacher: dspy.LM,
+    task: Task,
+    train: Sequence[dspy.Example],
+    dev: Sequence[dspy.Example],
+    seed: int,
+    num_threads: int = 1,
+) -> dspy.Module:
+    """A compiled program whose predictors carry the teacher's LM.
+
+    Candidates are bootstrapped from `train` and compared on `dev`; the test split is never seen. Every random choice
+    follows from `seed`. Proposals are sampled at temperature 1, one at a time, in a fixed order.
+    """
+    program = task.program()
+    program.set_lm(teacher)
+    optimizer = dspy.MIPROv2(
+        metric=task.metric,
+        prompt_model=teacher,
+        task_model=teacher,
+        auto="light",
+        seed=seed,
+        num_threads=num_threads,
+        max_errors=1,
+        verbose=False,
+    )
+    logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
+        optimized = optimizer.compile(program, trainset=list(train), valset=list(dev), seed=seed)
+    for transient in ("trial_logs", "score", "total_calls", "prompt_model_total_calls"):
+        optimized.__dict__.pop(transient, None)
+    optimized.set_lm(teacher)
+    return optimized

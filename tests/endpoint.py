@@ -1,0 +1,195 @@
+"""A loopback endpoint that speaks enough of OpenAI's API to be distilled against, and counts what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+HINTS = {
+    "politics": "minister|parliament|council|vote|mayor|senate|party|treaty|law",
+    "technology": "robot|software|sensor|code|chip|engineer|firmware|battery",
+    "sports": "goal|match|race|coach|league|won|cup|team",
+    "health": "patient|clinic|hospital|doctor|disease|nurse|surgeon",
+    "finance": "shares|bank|loan|bond|profit|price|million|creditors",
+    "entertainment": "film|song|album|stage|singer|actor|novel|festival",
+}
+
+
+class Endpoint:
+    """Answers from fixed rules: models whose name begins with `ft:` or `teacher` are good, others answer nonsense."""
+
+    def __init__(self) -> None:
+        """Start with no requests seen."""
+        self.requests: Counter[str] = Counter()
+        self.bodies: list[Any] = []
+        self.fail_next: list[int] = []
+        """Status codes that the next requests get instead of an answer."""
+        self.delay = 0.0
+        self.files: dict[str, bytes] = {}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.job_status = "succeeded"
+        self.url = ""
+        self._lock = threading.Lock()
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/files", self._upload, methods=["POST"]),
+                Route("/v1/fine_tuning/jobs", self._create, methods=["POST"]),
+                Route("/v1/fine_tuning/jobs/{id}", self._retrieve),
+                Route("/v1/fine_tuning/jobs/{id}/events", self._events),
+            ]
+        )
+
+    def _seen(self, request: Request, body: Any = None) -> Response | None:
+        with self._lock:
+            self.requests[f"{request.method} {request.url.path}"] += 1
+            self.bodies.append(body)
+            if self.fail_next:
+                status = self.fail_next.pop(0)
+                return JSONResponse({"error": {"message": f"ordered {status}", "type": "server_error"}}, status)
+        return None
+
+    async def _chat(self, request: Request) -> Response:
+        body = await request.json()
+        if failure := self._seen(request, body):
+            return failure
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        content = answer(body)
+        usage = {"prompt_tokens": sum(len(m["content"]) for m in body["messages"]) // 4, "completion_tokens": 40}
+        message = {"role": "assistant", "content": content}
+        return JSONResponse(
+            {
+                "id": f"chatcmpl-{self.requests.total()}",
+                "object": "chat.completion",
+                "created": int(time.time()),
+                "model": body["model"],
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": {**usage, "total_tokens": sum(usage.values())},
+            }
+        )
+
+    async def _upload(self, request: Request) -> Response:
+        if failure := self._seen(request):
+            return failure
+        form = await request.form()
+        content = await form["file"].read()  # type: ignore[union-attr]
+        name = f"file-{len(self.files) + 1}"
+        self.files[name] = content
+        return JSONResponse(
+            {
+                "id": name,
+                "object": "file",
+                "bytes": len(content),
+                "created_at": 1,
+                "filename": "training.jsonl",
+                "purpose": "fine-tune",
+                "status": "processed",
+            }
+        )
+
+    async def _create(self, request: Request) -> Response:
+        body = await request.json()
+        if failure := self._seen(request, body):
+            return failure
+        name = f"ftjob-{len(self.jobs) + 1}"
+        self.jobs[name] = {
+            "id": name,
+            "object": "fine_tuning.job",
+            "created_at": 100,
+            "finished_at": None,
+            "model": body["model"],
+            "fine_tuned_model": None,
+            "organization_id": "local",
+            "result_files": [],
+            "seed": body.get("seed", 0),
+            "status": "queued",
+            "trained_tokens": None,
+            "training_file": body["training_file"],
+            "validation_file": None,
+            "hyperparameters": {},
+            "error": None,
+        }
+        return JSONResponse(self.jobs[name])
+
+    async def _retrieve(self, request: Request) -> Response:
+        if failure := self._seen(request):
+            return failure
+        job = self.jobs[request.path_params["id"]]
+        if job["status"] == "queued":
+            job["status"] = "running"
+        elif job["status"] == "running":
+            job["status"] = self.job_status
+            if self.job_status == "succeeded":
+                job |= {"fine_tuned_model": f"ft:{job['model']}:test", "trained_tokens": 1234, "finished_at": 160}
+            else:
+                job["error"] = {"code": "training_failed", "message": "the loss was nan", "param": None}
+        return JSONResponse(job)
+
+    async def _events(self, request: Request) -> Response:
+        if failure := self._seen(request):
+            return failure
+        events = [
+            {
+                "id": f"ftevent-{step}",
+                "object": "fine_tuning.job.event",
+                "created_at": 100 + step,
+                "level": "info",
+                "message": f"Step {step}/3: training loss={1 / step:.2f}",
+                "type": "metrics",
+                "data": {"step": step, "train_loss": 1 / step},
+            }
+            for step in (3, 2, 1)
+        ]
+        return JSONResponse({"object": "list", "data": events, "has_more": False})
+
+
+def answer(body: Any) -> str:
+    """What the endpoint's models say to a chat request, from fixed rules."""
+    last = body["messages"][-1]["content"]
+    if "[[ ## category ## ]]" not in last:
+        fields = re.findall(r"`\[\[ ## (\w+) ## \]\]`", last)
+        return "\n\n".join(f"[[ ## {name} ## ]]\nLook at the main statement." for name in dict.fromkeys(fields))
+    if not body["model"].startswith(("ft:", "teacher")):
+        return "I would say that this is news."
+    article = last.split("[[ ## article ## ]]")[1].split("Respond with")[0].strip()
+    scores = {label: len(re.findall(words, article, re.IGNORECASE)) for label, words in HINTS.items()}
+    label = max(scores, key=lambda name: scores[name])
+    names = re.findall(r"(?<!^)(?<!\. )\b[A-Z]\w+(?: [A-Z]\w+)*", article) or ["Nobody"]
+    return (
+        "[[ ## reasoning ## ]]\nThe main statement says so.\n\n"
+        f"[[ ## category ## ]]\n{label}\n\n[[ ## entities ## ]]\n{json.dumps(names[:3])}\n\n"
+        "[[ ## summary ## ]]\nSomething happened.\n\n[[ ## completed ## ]]"
+    )
+
+
+@contextmanager
+def served(endpoint: Endpoint) -> Iterator[Endpoint]:
+    """Serve on a free loopback port inside the block; `endpoint.url` is the API's base URL."""
+    server = uvicorn.Server(uvicorn.Config(endpoint.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    endpoint.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    try:
+        yield endpoint
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)
