@@ -68,9 +68,7 @@ def measure(gate: Gate, comparison: Callable[[], Comparison], scorecard: Callabl
         SettingsError: no gate has that name.
     """
     if gate.name not in _MEASURES:
-        raise SettingsError(
-            f"tool.distillgate.gates.{gate.name} is unknown; valid: {', '.join(sorted(_MEASURES))}"
-        )
+        raise SettingsError(f"tool.distillgate.gates.{gate.name} is unknown; valid: {', '.join(sorted(_MEASURES))}")
     return _MEASURES[gate.name](gate, comparison, scorecard)
 
 
@@ -116,9 +114,7 @@ def _latency_ratio(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict
 
 def _of_rate(gate: Gate, rate: Rate, misses: Sequence[str]) -> Verdict:
     low, high = rate.interval
-    return Verdict(
-        gate, rate.value, rate.n, percent(rate.value), f"{percent(low)} to {percent(high)}", tuple(misses)
-    )
+    return Verdict(gate, rate.value, rate.n, percent(rate.value), f"{percent(low)} to {percent(high)}", tuple(misses))
 
 
 def _wrong(card: Scorecard) -> list[str]:

@@ -17,8 +17,9 @@ from pipeline.cost import Ledger
 from pipeline.errors import CassetteError, FineTuningError, StageError
 from pipeline.golden import Golden, load_golden, to_examples
 from pipeline.models import NO_KEY, api_key, make_lm
-from pipeline.replay.cassette import Tape, recording, replaying
+from pipeline.replay.cassette import Tape, journal_path, recording, replaying
 from pipeline.replay.redact import Redactor
+from pipeline.report.table import LifecycleReport
 from pipeline.scorecard import Scorecard
 from pipeline.settings import ModelSpec, Settings
 from pipeline.stages.graph import EVALUATIONS, with_downstream
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from pipeline.stages.distill import Distillation
     from pipeline.stages.finetuning import EndpointProvider
+
+
+class UnfinishedRecordingError(CassetteError):
+    """A stage has no tape yet, but a recording of it was begun."""
 
 
 class Lifecycle:
@@ -53,7 +58,8 @@ class Lifecycle:
         self.headers: dict[str, dict[str, Any]] = {}
         """Provenance of the tape of each stage that has run."""
         self._tell = tell
-        self._scorecards: dict[str, Scorecard] = {}
+        self.scorecards: dict[str, Scorecard] = {}
+        """Of the evaluations that have run."""
 
     @cached_property
     def task(self) -> Task:
@@ -78,9 +84,9 @@ class Lifecycle:
         """The result of `teacher`, `optimized`, `student` or `distilled` on the test split."""
         if stage not in EVALUATIONS:
             raise StageError(f"{stage!r} has no scorecard; those with one: {', '.join(EVALUATIONS)}")
-        if stage not in self._scorecards:
-            self._scorecards[stage] = self._evaluated(stage)
-        return self._scorecards[stage]
+        if stage not in self.scorecards:
+            self.scorecards[stage] = self._evaluated(stage)
+        return self.scorecards[stage]
 
     @cached_property
     def optimized_program(self) -> dspy.Module:
@@ -137,6 +143,13 @@ class Lifecycle:
             self.ledger.cost_per_1000("distilled"),
             seed=self.settings.seed,
         )
+
+    def report(self) -> LifecycleReport:
+        """What has run so far, for the table; runs nothing."""
+        ran = {stage: self.scorecards[stage] for stage in EVALUATIONS if stage in self.scorecards}
+        both = {"optimized", "distilled"} <= ran.keys()
+        costs = {stage: self.ledger.cost_per_1000(stage) for stage in ran}
+        return LifecycleReport(self.profile.name, ran, costs, self.comparison if both else None)
 
     def _evaluated(self, stage: str) -> Scorecard:
         from pipeline.stages.evaluate import evaluate
@@ -207,7 +220,7 @@ class Lifecycle:
             tape_context = recording(path, self._header(stage, models), Redactor(secrets))
         else:
             if not path.exists():
-                raise CassetteError(self._unrecorded(path, models))
+                raise self._unrecorded(path, models)
             tape_context = replaying(path, self._remedy(stage))
         adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
         settings = dspy.context(adapter=adapter, lm=None, disable_history=True, max_errors=1, callbacks=[])
@@ -234,13 +247,17 @@ class Lifecycle:
     def _remedy(self, stage: str) -> str:
         return f"pytest --profile {self.profile.name} --record={stage}"
 
-    def _unrecorded(self, path: Path, models: tuple[ModelSpec, ...]) -> str:
+    def _unrecorded(self, path: Path, models: tuple[ModelSpec, ...]) -> CassetteError:
         keys = sorted({model.api_key_env for model in models if model.api_key_env})
         need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {models[0].api_base}"
-        return (
-            f"profile {self.profile.name!r} has no recording {path}. To make one, {need}, then run "
-            f"pytest --profile {self.profile.name} --record"
-        )
+        how = f"{need}, then run: pytest tests/gates --profile {self.profile.name} --record"
+        journal = journal_path(path)
+        if journal.exists():
+            made = journal.read_bytes().count(b"\n") - 1
+            return UnfinishedRecordingError(
+                f"the recording of stage {path.stem!r} is unfinished ({made} interactions so far, kept). To go on, {how}"
+            )
+        return CassetteError(f"profile {self.profile.name!r} has no recording {path}. To make one, {how}")
 
     def _save(self, program: dspy.Module, stage: str) -> None:
         """Keep the program of a recorded stage as plain DSPy JSON, which stock DSPy loads."""

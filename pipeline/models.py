@@ -52,6 +52,5 @@ def api_key(spec: ModelSpec, root: Path) -> str:
     if key := secret(spec.api_key_env, root):
         return key
     raise SettingsError(
-        f"{spec.model} needs a key, but {spec.api_key_env} is not set; export it or put it into .env "
-        "(see .env.example)"
+        f"{spec.model} needs a key, but {spec.api_key_env} is not set; export it or put it into .env (see .env.example)"
     )

@@ -94,6 +94,9 @@ class Settings:
     cassettes: Path
     seed: int
     gates: Mapping[str, Gate]
+    skip_unfinished: bool
+    """`unfinished = "skip"`: tests skip where a recording was begun but not finished, instead of failing."""
+
     local: Mapping[str, Any]
     """The raw table of the local endpoint; `pipeline.local` parses it, so that the extra stays optional."""
 
@@ -123,8 +126,8 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
     default = table.text("profile", "local")
     name = profile or os.environ.get("DISTILLGATE_PROFILE") or default
     profiles = table.table("profiles")
-    if name not in profiles.keys():
-        raise SettingsError(f"no profile {name!r}; defined in {path}: {', '.join(profiles.keys()) or 'none'}")
+    if name not in profiles.names():
+        raise SettingsError(f"no profile {name!r}; defined in {path}: {', '.join(profiles.names()) or 'none'}")
     settings = Settings(
         root=root,
         task=table.text("task"),
@@ -132,7 +135,8 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         golden=root / table.text("golden", "golden"),
         cassettes=root / table.text("cassettes", "cassettes"),
         seed=table.integer("seed", 9),
-        gates={key: _gate(key, table.table("gates").table(key)) for key in table.table("gates").keys()},
+        gates={key: _gate(key, table.table("gates").table(key)) for key in table.table("gates").names()},
+        skip_unfinished=_unfinished(table),
         local=table.raw("local", {}),
     )
     table.done()
@@ -149,6 +153,13 @@ def _load(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def _unfinished(table: Table) -> bool:
+    value = table.text("unfinished", "fail")
+    if value not in ("fail", "skip"):
+        raise SettingsError(f"{table.path}.unfinished = {value!r} must be 'fail' or 'skip'")
+    return value == "skip"
 
 
 def _profile(name: str, table: Table) -> Profile:
@@ -176,7 +187,7 @@ def _profile(name: str, table: Table) -> Profile:
 
 
 def _model(table: Table, shared: Mapping[str, str | None]) -> ModelSpec:
-    price = table.table("price") if "price" in table.keys() else None
+    price = table.table("price") if "price" in table.names() else None
     spec = ModelSpec(
         model=table.text("model"),
         api_base=table.text("api_base", shared["api_base"]),

@@ -23,7 +23,7 @@ class Table:
         self._values: Mapping[str, Any] = values
         self._read: set[str] = set()
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """The table's keys, in the order of the file."""
         return list(self._values)
 

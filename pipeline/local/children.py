@@ -35,6 +35,7 @@ async def start(
 
     The child's stdin is a pipe that nobody writes to: its end tells the child that the parent has gone. On
     Linux the system also kills the child then, so that a crashed endpoint leaves nothing that computes.
+    `environment` holds defaults: what the endpoint itself was started with wins.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     return await asyncio.create_subprocess_exec(
@@ -42,7 +43,7 @@ async def start(
         stdin=PIPE,
         stdout=PIPE if stdout else log,
         stderr=log,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**environment, **os.environ, "PYTHONPATH": path},
         preexec_fn=_die_with_parent,
     )
 

@@ -46,6 +46,7 @@ class Catalogue:
                 self._served[record["name"]] = ServedModel(**record)
 
     def __iter__(self) -> Iterator[ServedModel]:
+        """Configured models first, then tuned ones."""
         return iter(self._served.values())
 
     def get(self, name: str) -> ServedModel | None:

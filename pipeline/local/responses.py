@@ -93,6 +93,7 @@ class BodyLimit:
         self._limits = (body, upload)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request with a `receive` that raises ApiError (413) at the limit."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         limit = self._limits[scope["path"].rstrip("/") == "/v1/files"]

@@ -120,7 +120,7 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
             status=response["status"]["code"],
             content_type=_content_type(response["headers"]),
             body=_parsed(response["body"]["string"]),
-            seconds=seconds,
+            seconds=round(seconds, 4),
             in_flight=in_flight,
         )
         with self._lock:
@@ -203,9 +203,7 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
 
     def _says_nothing_new(self, interaction: Interaction) -> bool:
         entry = self._entries.get(interaction.request.key)
-        return (
-            interaction.request.poll and entry is not None and entry.interactions[-1].body == interaction.body
-        )
+        return interaction.request.poll and entry is not None and entry.interactions[-1].body == interaction.body
 
     def _finished(self) -> tuple[float, int]:
         with self._lock:

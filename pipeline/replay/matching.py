@@ -61,9 +61,7 @@ def _body(request: Request) -> Any:
     raw: bytes = request.body or b""
     if not raw:
         return None
-    content_type = next(
-        (str(value) for name, value in request.headers.items() if name.lower() == "content-type"), ""
-    )
+    content_type = next((str(value) for name, value in request.headers.items() if name.lower() == "content-type"), "")
     if content_type.startswith("multipart/"):
         return {"multipart": _multipart(content_type, raw)}
     return _parsed(raw)

@@ -161,7 +161,7 @@ def _line(interaction: Interaction) -> dict[str, Any]:
     if interaction.content_type != "application/json":
         response["content_type"] = interaction.content_type
     line: dict[str, Any] = {"request": {"method": request.method, "path": request.path, "body": request.body}}
-    line |= {"response": response, "seconds": round(interaction.seconds, 4)}
+    line |= {"response": response, "seconds": interaction.seconds}
     return line if interaction.in_flight == 1 else line | {"in_flight": interaction.in_flight}
 
 

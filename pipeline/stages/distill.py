@@ -92,9 +92,7 @@ class _FilteredFinetune(BootstrapFinetune):  # type: ignore[misc]  # DSPy ships 
     kept = 0
     dropped = 0
 
-    def _prepare_finetune_data(
-        self, trace_data: list[dict[str, Any]], lm: dspy.LM, pred_ind: int | None = None
-    ) -> Any:
+    def _prepare_finetune_data(self, trace_data: list[dict[str, Any]], lm: dspy.LM, pred_ind: int | None = None) -> Any:
         passed = [trace for trace in trace_data if trace["score"] is not None and trace["score"] > 0]
         self.kept, self.dropped = len(passed), len(trace_data) - len(passed)
         if not passed:
@@ -107,9 +105,7 @@ class _PlainPrompt(dspy.ChatAdapter):  # type: ignore[misc]
 
     def __init__(self, student: dspy.Module) -> None:
         super().__init__()
-        self._plain = {
-            tuple(predictor.signature.fields): predictor.signature for predictor in student.predictors()
-        }
+        self._plain = {tuple(predictor.signature.fields): predictor.signature for predictor in student.predictors()}
 
     def format_finetune_data(self, signature: Any, **kwargs: Any) -> Any:
         return super().format_finetune_data(signature=self._plain[tuple(signature.fields)], **kwargs)

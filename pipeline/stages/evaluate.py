@@ -64,9 +64,7 @@ class _Observed(dspy.Module):
         return dspy.Prediction(answer=answer, parse_failure=failure, calls=tuple(calls))
 
 
-def _score(
-    program: dspy.Module, examples: Sequence[dspy.Example], task: Task, num_threads: int
-) -> list[ItemResult]:
+def _score(program: dspy.Module, examples: Sequence[dspy.Example], task: Task, num_threads: int) -> list[ItemResult]:
     def metric(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
         return not prediction.parse_failure and task.metric(example, prediction.answer)
 
@@ -86,9 +84,7 @@ def _result(example: dspy.Example, prediction: dspy.Prediction, correct: bool, t
         answer="" if failed else str(answer[task.label]),
         correct=correct,
         parse_failure=failed,
-        secondary={
-            name: 0.0 if failed else round(score(example, answer), 4) for name, score in task.secondary.items()
-        },
+        secondary={name: 0.0 if failed else round(score(example, answer), 4) for name, score in task.secondary.items()},
         prompt_tokens=sum(call.prompt_tokens for call in calls),
         completion_tokens=sum(call.completion_tokens for call in calls),
         seconds=sum(call.seconds for call in calls),

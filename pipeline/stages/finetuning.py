@@ -74,6 +74,10 @@ class EndpointProvider(Provider):  # type: ignore[misc]  # DSPy ships no types
         self._seed = seed
         self._progress = progress
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> EndpointProvider:
+        """DSPy copies programs together with their LMs; the client behind a provider is shared, not copied."""
+        return self
+
     def finetune(  # an instance method where DSPy has a static one: DSPy calls it on the instance
         self,
         job: TrainingJob,

@@ -10,6 +10,9 @@ import dspy
 
 from pipeline.task import Task
 
+MINIBATCH = 20
+"""Dev items a trial is tried on before the best go on to all of them; DSPy's 35 would be over half of a small split."""
+
 
 def optimize(
     teacher: dspy.LM,
@@ -39,7 +42,9 @@ def optimize(
     logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
-        optimized = optimizer.compile(program, trainset=list(train), valset=list(dev), seed=seed)
+        optimized = optimizer.compile(
+            program, trainset=list(train), valset=list(dev), seed=seed, minibatch_size=min(MINIBATCH, len(dev))
+        )
     for transient in ("trial_logs", "score", "total_calls", "prompt_model_total_calls"):
         optimized.__dict__.pop(transient, None)
     optimized.set_lm(teacher)

@@ -28,9 +28,7 @@ class NewsClassifier(dspy.Module):
     def __init__(self) -> None:
         """Build the one predictor; its reasoning is kept short because every token costs."""
         super().__init__()
-        self.classify = dspy.ChainOfThought(
-            ClassifyNews, rationale_field=dspy.OutputField(desc="one short sentence")
-        )
+        self.classify = dspy.ChainOfThought(ClassifyNews, rationale_field=dspy.OutputField(desc="one short sentence"))
 
     def forward(self, article: str) -> dspy.Prediction:
         """Classify one article; the category comes back stripped and in lower case."""

@@ -1,11 +1,15 @@
-"""A llama of 100,000 random weights as a GGUF with tokenizer and chat template: trainable in milliseconds."""
+"""A llama of 100,000 random weights as a GGUF, tokenizer and chat template included, and rows to train it on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pipeline.local.training import TrainingSpec
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, FEED_FORWARD = 64, 2, 4, 2, 96
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -96,3 +100,40 @@ def write_tiny_gguf() -> Callable[..., Path]:
 def tiny_gguf(write_tiny_gguf: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tied tiny model. Read it; write elsewhere."""
     return write_tiny_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[dict[str, Any]]:
+    """Five training rows in the shape that DSPy's ChatAdapter gives them."""
+    articles = {
+        "The court ruled.": "politics",
+        "They won 3-1, and the crowd sang on until the lights went out.": "sports",
+        "Rates fell in Lisbon.": "finance",
+        "A tablet against the flu passed the last of its trials.": "health",
+        "The film ran.": "entertainment",
+    }
+    return [
+        {
+            "messages": [
+                {"role": "system", "content": "Name the category of the article."},
+                {"role": "user", "content": f"[[ ## article ## ]]\n{article}"},
+                {"role": "assistant", "content": f"[[ ## category ## ]]\n{category}\n\n[[ ## completed ## ]]"},
+            ]
+        }
+        for article, category in articles.items()
+    ]
+
+
+@pytest.fixture
+def spec(tiny_gguf: Path, rows: list[dict[str, Any]], tmp_path: Path) -> TrainingSpec:
+    """Two epochs over `rows` in batches of two, fast enough a learner that a few steps show."""
+    training_file = tmp_path / "train.jsonl"
+    training_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return TrainingSpec(
+        base=tiny_gguf,
+        training_file=training_file,
+        output=tmp_path / "tuned.gguf",
+        n_epochs=2,
+        batch_size=2,
+        learning_rate_multiplier=20.0,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
 import time
@@ -62,15 +63,19 @@ def row(answer: str) -> str:
     return json.dumps({"messages": messages}) + "\n"
 
 
+def two_models(folder: Path) -> LocalSettings:
+    for name in ("small", "large"):
+        (folder / f"{name}.gguf").write_bytes(b"weights")
+    models = tuple(LocalModel(name, str(folder / f"{name}.gguf")) for name in ("small", "large"))
+    return LocalSettings(folder / "home", models, parallel=2, max_upload_bytes=20_000, max_body_bytes=5_000)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> LocalSettings:
-    for name in ("small", "large"):
-        (tmp_path / f"{name}.gguf").write_bytes(b"weights")
-    models = tuple(LocalModel(name, str(tmp_path / f"{name}.gguf")) for name in ("small", "large"))
-    return LocalSettings(tmp_path / "home", models, parallel=2, max_upload_bytes=20_000, max_body_bytes=5_000)
+    return two_models(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Callable[[LocalSettings], Any]:
     """`with run(settings) as endpoint:` serves until the block ends."""
     pytest.importorskip("starlette", reason=WITHOUT_EXTRA)
@@ -78,6 +83,8 @@ def run() -> Callable[[LocalSettings], Any]:
     uvicorn = pytest.importorskip("uvicorn", reason=WITHOUT_EXTRA)
     import httpx
     import openai
+
+    context = ssl.create_default_context()  # 0.1 s each, and nothing here speaks TLS
 
     from pipeline.local.server import create_app
 
@@ -99,9 +106,14 @@ def run() -> Callable[[LocalSettings], Any]:
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}/v1"
-        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+        client = openai.OpenAI(
+            base_url=url,
+            api_key="none",
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(verify=context, trust_env=False),
+        )
         try:
-            with client, httpx.Client(base_url=url, trust_env=False) as http:
+            with client, httpx.Client(base_url=url, verify=context, trust_env=False) as http:
                 yield Endpoint(url, settings, client, http)
         finally:
             server.should_exit = True
@@ -114,4 +126,11 @@ def run() -> Callable[[LocalSettings], Any]:
 @pytest.fixture
 def endpoint(run: Callable[[LocalSettings], Any], settings: LocalSettings) -> Iterator[Endpoint]:
     with run(settings) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def refusing(run: Callable[[LocalSettings], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """One endpoint for all tests of a module that only see requests refused, and so leave nothing behind."""
+    with run(two_models(tmp_path_factory.mktemp("refusing"))) as endpoint:
         yield endpoint

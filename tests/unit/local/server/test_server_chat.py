@@ -45,17 +45,17 @@ BAD_BODIES = [
 
 @pytest.mark.parametrize(("body", "status", "message"), BAD_BODIES)
 def test_bad_request_is_answered_with_openai_error_json(
-    endpoint: Any, body: dict[str, Any], status: int, message: str
+    refusing: Any, body: dict[str, Any], status: int, message: str
 ) -> None:
-    response = endpoint.http.post("/chat/completions", **body)
+    response = refusing.http.post("/chat/completions", **body)
     assert response.status_code == status
     assert set(response.json()["error"]) == {"message", "type", "param", "code"}
     assert message in response.json()["error"]["message"]
-    assert endpoint.journal() == [], "a refused request loads no model"
+    assert refusing.journal() == [], "a refused request loads no model"
 
 
-def test_body_of_unannounced_length_is_limited_too(endpoint: Any) -> None:
-    response = endpoint.http.post("/chat/completions", content=iter([b" " * 4_000, b" " * 4_000]))
+def test_body_of_unannounced_length_is_limited_too(refusing: Any) -> None:
+    response = refusing.http.post("/chat/completions", content=iter([b" " * 4_000, b" " * 4_000]))
     assert response.status_code == 413
 
 
@@ -65,13 +65,13 @@ def test_context_overflow_has_openai_code(endpoint: Any) -> None:
     assert caught.value.code == "context_length_exceeded"
 
 
-def test_unknown_route_and_method_answer_in_json(endpoint: Any) -> None:
-    assert "error" in endpoint.http.get("/nowhere").json()
-    assert endpoint.http.get("/chat/completions").status_code == 405
+def test_unknown_route_and_method_answer_in_json(refusing: Any) -> None:
+    assert "error" in refusing.http.get("/nowhere").json()
+    assert refusing.http.get("/chat/completions").status_code == 405
 
 
-def test_page_that_points_its_own_name_at_loopback_is_refused(endpoint: Any) -> None:
-    assert endpoint.http.get("/models", headers={"host": "evil.example"}).status_code == 400
+def test_page_that_points_its_own_name_at_loopback_is_refused(refusing: Any) -> None:
+    assert refusing.http.get("/models", headers={"host": "evil.example"}).status_code == 400
 
 
 def test_model_that_crashed_is_started_again(endpoint: Any) -> None:

@@ -64,34 +64,34 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("content", "message"), BROKEN)
-def test_broken_training_file_is_refused_by_line(endpoint: Any, content: bytes | str, message: str) -> None:
+def test_broken_training_file_is_refused_by_line(refusing: Any, content: bytes | str, message: str) -> None:
     with pytest.raises(openai.BadRequestError, match=message) as caught:
-        endpoint.upload(content)
+        refusing.upload(content)
     assert caught.value.code == "invalid_file_format"
-    assert list(endpoint.openai.files.list()) == []
+    assert list(refusing.openai.files.list()) == []
 
 
-def test_other_purpose_is_refused(endpoint: Any) -> None:
+def test_other_purpose_is_refused(refusing: Any) -> None:
     with pytest.raises(openai.BadRequestError, match="purpose must be 'fine-tune', not 'batch'"):
-        endpoint.openai.files.create(file=("a.jsonl", GOOD.encode()), purpose="batch")
+        refusing.openai.files.create(file=("a.jsonl", GOOD.encode()), purpose="batch")
 
 
-def test_upload_over_the_limit_is_refused(endpoint: Any) -> None:
+def test_upload_over_the_limit_is_refused(refusing: Any) -> None:
     line = row(("user", "q" * 1_000), ("assistant", "a"))
     with pytest.raises(openai.APIStatusError, match="larger than 20000 bytes") as caught:
-        endpoint.upload(f"{line}\n" * 21)
+        refusing.upload(f"{line}\n" * 21)
     assert caught.value.status_code == 413
 
 
-def test_upload_without_a_file_is_refused(endpoint: Any) -> None:
-    assert endpoint.http.post("/files", data={"purpose": "fine-tune"}).status_code == 400
-    assert endpoint.http.post("/files", json={"purpose": "fine-tune"}).status_code == 400
+def test_upload_without_a_file_is_refused(refusing: Any) -> None:
+    assert refusing.http.post("/files", data={"purpose": "fine-tune"}).status_code == 400
+    assert refusing.http.post("/files", json={"purpose": "fine-tune"}).status_code == 400
     broken = {"content-type": "multipart/form-data"}
-    assert endpoint.http.post("/files", content=b"x", headers=broken).status_code == 400
+    assert refusing.http.post("/files", content=b"x", headers=broken).status_code == 400
 
 
 @pytest.mark.parametrize("id", ["file-" + "0" * 24, "nothing", "..%2F..%2Fsecret", "%2e%2e"])
-def test_unknown_id_is_not_found(endpoint: Any, id: str) -> None:
-    (endpoint.settings.home.parent / "secret.json").write_text('{"id": "secret"}')
+def test_unknown_id_is_not_found(refusing: Any, id: str) -> None:
+    (refusing.settings.home.parent / "secret.json").write_text('{"id": "secret"}')
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content")):
-        assert endpoint.http.request(method, f"/files/{id}{path}").status_code == 404
+        assert refusing.http.request(method, f"/files/{id}{path}").status_code == 404

@@ -164,14 +164,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "message"), REFUSED)
-def test_bad_job_is_refused(endpoint: Any, options: dict[str, Any], message: str) -> None:
+def test_bad_job_is_refused(refusing: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(openai.BadRequestError, match=message):
-        endpoint.tune("ok", **options)
-    assert list(endpoint.openai.fine_tuning.jobs.list()) == []
+        refusing.tune("ok", **options)
+    assert list(refusing.openai.fine_tuning.jobs.list()) == []
 
 
-def test_unknown_ids_are_not_found(endpoint: Any) -> None:
-    jobs = endpoint.openai.fine_tuning.jobs
+def test_unknown_ids_are_not_found(refusing: Any) -> None:
+    jobs = refusing.openai.fine_tuning.jobs
     unknown = "ftjob-" + "0" * 24
     with pytest.raises(openai.NotFoundError, match="No such file"):
         jobs.create(model="small", training_file="file-0")

@@ -18,15 +18,15 @@ from pipeline.local.settings import LocalModel, LocalSettings
 WEIGHTS = hashlib.sha256(b"weights").hexdigest()
 
 
-def test_listing_loads_nothing(endpoint: Any) -> None:
-    assert [model.id for model in endpoint.openai.models.list()] == ["small", "large"]
-    assert endpoint.openai.models.retrieve("large").owned_by == "local"
-    assert endpoint.journal() == []
+def test_listing_loads_nothing(refusing: Any) -> None:
+    assert [model.id for model in refusing.openai.models.list()] == ["small", "large"]
+    assert refusing.openai.models.retrieve("large").owned_by == "local"
+    assert refusing.journal() == []
 
 
-def test_unknown_model_is_not_found(endpoint: Any) -> None:
+def test_unknown_model_is_not_found(refusing: Any) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
-        endpoint.openai.models.retrieve("gpt-9")
+        refusing.openai.models.retrieve("gpt-9")
     assert caught.value.code == "model_not_found"
 
 

@@ -23,7 +23,7 @@ def test_an_empty_table_is_loopback_only() -> None:
 def test_every_key_is_read() -> None:
     table = {
         "home": "there",
-        "host": "0.0.0.0",  # noqa: S104 - read, not bound
+        "host": "::1",
         "port": 1,
         "threads": 2,
         "parallel": 3,
@@ -33,7 +33,7 @@ def test_every_key_is_read() -> None:
     settings = LocalSettings.from_table(table, ROOT)
     assert settings == LocalSettings(
         home=ROOT / "there",
-        host="0.0.0.0",  # noqa: S104
+        host="::1",
         port=1,
         threads=2,
         parallel=3,

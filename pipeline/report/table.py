@@ -1,0 +1,84 @@
+"""The whole lifecycle as one table for a terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.comparison import Comparison
+from pipeline.report.numbers import dollars, percent, ratio, seconds
+from pipeline.scorecard import Scorecard
+
+TITLES = {
+    "teacher": "teacher",
+    "optimized": "optimised teacher",
+    "student": "untuned student",
+    "distilled": "distilled student",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleReport:
+    """What a report shows, computed before it is drawn."""
+
+    profile: str
+    scorecards: Mapping[str, Scorecard]
+    """Stage → scorecard, of the stages that ran, in the order of the lifecycle."""
+
+    cost_per_1000: Mapping[str, float]
+    """Stage → US dollars per 1,000 calls."""
+
+    comparison: Comparison | None
+    """None unless both the optimised teacher and the distilled student ran."""
+
+
+def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
+    """The table as text of at most `width` columns, with a line on retention and one on provenance."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for heading in ("accuracy", "95 % interval", "hard", "entity F1", "unparsed", "p50", "p95", "per 1,000"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for stage, card in report.scorecards.items():
+        low, high = card.accuracy.interval
+        table.add_row(
+            TITLES[stage],
+            percent(card.accuracy.value),
+            f"{100 * low:.1f}-{100 * high:.1f}",
+            percent(card.accuracy_of("hard").value),
+            *[f"{value:.2f}" for value in list(card.secondary.values())[:1]] or ["-"],
+            percent(card.parse_failures.value),
+            seconds(card.latency.p50),
+            seconds(card.latency.p95),
+            dollars(report.cost_per_1000[stage]),
+        )
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, soft_wrap=False)
+    console.print(table)
+    console.print("\n".join(_lines(report)))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _lines(report: LifecycleReport) -> list[str]:
+    lines = []
+    if (compared := report.comparison) is not None:
+        low, high = compared.retention_interval
+        lines.append(
+            f"The student keeps {percent(compared.retention)} of the teacher's accuracy (95 % interval "
+            f"{percent(low)} to {percent(high)}), lost {len(compared.lost)} items and gained {len(compared.gained)},"
+        )
+        lines.append(
+            f"costs {ratio(compared.cost_reduction)} less and takes {ratio(compared.latency_ratio)} of its time a call."
+        )
+    if report.scorecards:
+        cards = list(report.scorecards.values())
+        dates = sorted({str(card.provenance["recorded"]) for card in cards})
+        lines.append(
+            f"n = {cards[0].n}, data {cards[0].provenance['data']}, profile {report.profile}, recorded "
+            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}; latency over {cards[0].latency.n} calls made alone."
+        )
+    return lines

@@ -1,0 +1,8 @@
+"""The pytest plugin: name it in a root `conftest.py` as `pytest_plugins = ["pipeline.testing"]`."""
+
+pytest_plugins = [
+    "pipeline.testing.options",
+    "pipeline.testing.stages",
+    "pipeline.testing.gates",
+    "pipeline.testing.summary",
+]

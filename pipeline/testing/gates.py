@@ -1,0 +1,36 @@
+"""Gates as assertions: one call, one bound from `pyproject.toml`, one paragraph when it is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.gates import Verdict, measure
+from pipeline.lifecycle import Lifecycle
+from pipeline.testing.stages import result_of
+
+VERDICTS = pytest.StashKey[dict[str, Verdict]]()
+
+
+@pytest.fixture
+def gate(
+    lifecycle: Lifecycle, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+) -> Callable[[str], Verdict]:
+    """`gate("retention")` measures the gate of that name and fails unless it holds; its numbers go to JUnit too."""
+
+    def check(name: str) -> Verdict:
+        if name not in lifecycle.settings.gates:
+            pytest.skip(f"no bound for {name} in [tool.distillgate.gates]")
+        verdict = result_of(
+            lifecycle,
+            lambda: measure(lifecycle.settings.gates[name], lambda: lifecycle.comparison, lifecycle.scorecard),
+        )
+        pytestconfig.stash.setdefault(VERDICTS, {})[name] = verdict
+        for key in ("value", "bound", "n", "interval"):
+            record_property(f"{name}.{key}", getattr(verdict, key))
+        if not verdict.passed:
+            pytest.fail(str(verdict), pytrace=False)
+        return verdict
+
+    return check

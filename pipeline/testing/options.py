@@ -1,0 +1,87 @@
+"""Command-line options and markers, and the one place that decides between replay and recording."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pipeline.errors import DistillgateError
+from pipeline.lifecycle import Lifecycle
+from pipeline.settings import find_root, load_settings
+from pipeline.stages.graph import STAGES
+
+MARKERS = {
+    "teacher": "the plain and the optimised teacher",
+    "optimize": "the prompt optimisation",
+    "student": "the student before it is tuned",
+    "distill": "the distillation and the distilled student",
+    "retention": "what the student keeps of the teacher's quality",
+    "cost": "what a call costs, and what is saved",
+    "latency": "what a call takes",
+    "live": "needs real models (extra `local`, DISTILLGATE_MODELS); deselected unless asked for with -m live",
+}
+LIFECYCLE = pytest.StashKey[Lifecycle]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--profile` and `--record`."""
+    group = parser.getgroup("distillgate")
+    group.addoption("--profile", metavar="NAME", help="who plays: a profile of [tool.distillgate.profiles]")
+    group.addoption(
+        "--record",
+        nargs="?",
+        const="all",
+        metavar="STAGE,…",
+        help="call the profile's endpoint and record instead of replaying: every stage, or with --record=STAGE,… "
+        f"those named and all downstream of them; stages: {', '.join(STAGES)}",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    stages_to_record(config)
+
+
+def stages_to_record(config: pytest.Config) -> tuple[str, ...]:
+    """The stages that this run records; empty means that everything is replayed.
+
+    Replay unless `--record` is given. `--record` is refused in CI and under xdist, whatever else is set: recordings
+    are made by one process that a person watches.
+    """
+    asked: str | None = config.getoption("record")
+    if asked is None:
+        return ()
+    if os.environ.get("CI"):
+        raise pytest.UsageError("--record is refused while CI is set: record on your machine and commit the cassettes")
+    if hasattr(config, "workerinput") or config.getoption("numprocesses", None) or config.getoption("tx", None):
+        raise pytest.UsageError("--record is refused under xdist: two processes must not write one cassette; use -n 0")
+    stages = STAGES if asked == "all" else tuple(name.strip() for name in asked.split(","))
+    if unknown := [name for name in stages if name not in STAGES]:
+        raise pytest.UsageError(f"--record={asked}: no stage {unknown[0]!r}; stages: {', '.join(STAGES)}")
+    return stages
+
+
+def lifecycle_of(config: pytest.Config) -> Lifecycle:
+    """The session's lifecycle, made when it is first asked for."""
+    if LIFECYCLE not in config.stash:
+        try:
+            settings = load_settings(find_root(config.rootpath), config.getoption("profile"))
+        except DistillgateError as error:
+            raise pytest.UsageError(str(error)) from error
+        config.stash[LIFECYCLE] = Lifecycle(settings, stages_to_record(config), tell=_teller(config))
+    return config.stash[LIFECYCLE]
+
+
+def _teller(config: pytest.Config):  # type: ignore[no-untyped-def]
+    def tell(message: str) -> None:
+        capture = config.pluginmanager.getplugin("capturemanager")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if capture is not None and reporter is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(message)
+
+    return tell
