@@ -1,3 +1,3 @@
-"""Wiring only: the options, fixtures, gates and summary live in `pipeline/testing/`; start reading in `tests/gates/`."""
+"""Wiring only: options, fixtures and summary live in `pipeline/testing/`; start reading in `tests/gates/`."""
 
 pytest_plugins = ["pipeline.testing"]

@@ -255,7 +255,7 @@ class Lifecycle:
         if journal.exists():
             made = journal.read_bytes().count(b"\n") - 1
             return UnfinishedRecordingError(
-                f"the recording of stage {path.stem!r} is unfinished ({made} interactions so far, kept). To go on, {how}"
+                f"the recording of stage {path.stem!r} is unfinished ({made} interactions, kept). To go on, {how}"
             )
         return CassetteError(f"profile {self.profile.name!r} has no recording {path}. To make one, {how}")
 

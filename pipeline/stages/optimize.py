@@ -36,7 +36,8 @@ def optimize(
         auto="light",
         seed=seed,
         num_threads=num_threads,
-        max_errors=1,
+        # DSPy takes an evaluation that it broke off for a score of 0: an answer that does not parse must not break it off
+        max_errors=10 * len(dev),
         verbose=False,
     )
     logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)

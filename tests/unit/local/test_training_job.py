@@ -75,7 +75,7 @@ def test_each_step_can_be_read_as_soon_as_it_is_done(
 def test_a_terminated_job_ends_at_once_and_claims_nothing(spec: TrainingSpec, tmp_path: Path) -> None:
     job = job_folder(tmp_path / "job", replace(spec, n_epochs=100_000).to_json())
     command = [sys.executable, "-m", "pipeline.local.training", str(job)]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as process:  # noqa: S603
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as process:
         events = job / "events.jsonl"
         deadline = time.monotonic() + 120
         while not (events.exists() and events.read_text().count("\n")):
