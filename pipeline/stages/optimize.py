@@ -36,7 +36,7 @@ def optimize(
         auto="light",
         seed=seed,
         num_threads=num_threads,
-        # DSPy takes an evaluation that it broke off for a score of 0: an answer that does not parse must not break it off
+        # DSPy scores an evaluation that it broke off as 0, so an answer that does not parse must not break it off
         max_errors=10 * len(dev),
         verbose=False,
     )
