@@ -129,6 +129,7 @@ class Lifecycle:
             except FineTuningError:
                 tape.forget("/files", "/fine_tuning/jobs")  # the next recording starts a new job
                 raise
+            tape.forget("/events?limit=1")  # progress for whoever watches a recording; a replay does not ask
         self.ledger.add_training(result.tuning)
         self._save(result.program, "distill")
         return result
@@ -253,7 +254,7 @@ class Lifecycle:
         how = f"{need}, then run: pytest tests/gates --profile {self.profile.name} --record"
         journal = journal_path(path)
         if journal.exists():
-            made = journal.read_bytes().count(b"\n") - 1
+            made = journal.read_bytes().count(b'{"request"')
             return UnfinishedRecordingError(
                 f"the recording of stage {path.stem!r} is unfinished ({made} interactions, kept). To go on, {how}"
             )

@@ -22,7 +22,7 @@ from pipeline.errors import CassetteError, CassetteMissError
 from pipeline.replay import storage
 from pipeline.replay.guard import guarded
 from pipeline.replay.interception import prove, transport_patches
-from pipeline.replay.matching import Canonical, canonical
+from pipeline.replay.matching import Canonical, canonical, parsed
 from pipeline.replay.misses import explain_miss
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Interaction, Journal, Recording
@@ -119,7 +119,7 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
             asked,
             status=response["status"]["code"],
             content_type=_content_type(response["headers"]),
-            body=_parsed(response["body"]["string"]),
+            body=parsed(response["body"]["string"]),
             seconds=round(seconds, 4),
             in_flight=in_flight,
         )
@@ -157,11 +157,8 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
             kept = [i for i in self.recording.interactions if not any(path in i.request.path for path in paths)]
             self._journal.rewrite(kept)
             self.recording.interactions[:] = kept
-            self._entries = {}
-            self.rewound = False
-            for interaction in kept:
-                self._add(interaction)
-            self.rewound = True
+            for key in [key for key, entry in self._entries.items() if any(p in entry.request.path for p in paths)]:
+                del self._entries[key]
 
     def used(self) -> list[Interaction]:
         """The interactions that a replay of what was done so far needs, in recorded order.
@@ -295,10 +292,3 @@ def _content_type(headers: dict[str, list[str]]) -> str:
         if name.lower() == "content-type":
             return values[0].partition(";")[0]
     return "application/json"
-
-
-def _parsed(raw: bytes) -> Any:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return {"text": raw.decode("utf-8", "backslashreplace")}

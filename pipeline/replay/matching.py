@@ -64,7 +64,7 @@ def _body(request: Request) -> Any:
     content_type = next((str(value) for name, value in request.headers.items() if name.lower() == "content-type"), "")
     if content_type.startswith("multipart/"):
         return {"multipart": _multipart(content_type, raw)}
-    return _parsed(raw)
+    return parsed(raw)
 
 
 def _multipart(content_type: str, raw: bytes) -> list[dict[str, Any]]:
@@ -85,10 +85,11 @@ def _lines(raw: bytes) -> Any:
     try:
         return [orjson.loads(line) for line in raw.splitlines()]
     except orjson.JSONDecodeError:
-        return _parsed(raw)
+        return parsed(raw)
 
 
-def _parsed(raw: bytes) -> Any:
+def parsed(raw: bytes) -> Any:
+    """A body as a tape holds it: its JSON value, or `{"text": …}`."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
