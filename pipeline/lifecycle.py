@@ -127,9 +127,12 @@ class Lifecycle:
                     num_threads=profile.num_threads,
                 )
             except FineTuningError:
-                tape.forget("/files", "/fine_tuning/jobs")  # the next recording starts a new job
+                tape.forget(
+                    lambda path: "/files" in path or "/fine_tuning/jobs" in path
+                )  # the next recording starts a new job
                 raise
-            tape.forget("/events?limit=1")  # progress for whoever watches a recording; a replay does not ask
+            # progress is for whoever watches a recording; a replay does not ask
+            tape.forget(lambda path: path.endswith("/events?limit=1"))
         self.ledger.add_training(result.tuning)
         self._save(result.program, "distill")
         return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,16 +149,15 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
             if entry.played < (1 if entry.request.repeatable or entry.request.poll else len(entry.interactions))
         ]
 
-    def forget(self, *paths: str) -> None:
-        """Drop what this recording holds under paths that contain one of `paths`, on disk too; nothing in replay."""
+    def forget(self, matches: Callable[[str], bool]) -> None:
+        """Drop what this recording holds under paths (query included) that match, on disk too; nothing in replay."""
         if self._journal is None:
             return
         with self._lock:
-            kept = [i for i in self.recording.interactions if not any(path in i.request.path for path in paths)]
+            kept = [i for i in self.recording.interactions if not matches(i.request.path)]
             self._journal.rewrite(kept)
             self.recording.interactions[:] = kept
-            for key in [key for key, entry in self._entries.items() if any(p in entry.request.path for p in paths)]:
-                del self._entries[key]
+            self._entries = {key: e for key, e in self._entries.items() if not matches(e.request.path)}
 
     def used(self) -> list[Interaction]:
         """The interactions that a replay of what was done so far needs, in recorded order.
