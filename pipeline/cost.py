@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.calls import Call
 from pipeline.errors import PriceError
-from pipeline.settings import ModelSpec, Price, Profile
+from pipeline.profiles import ModelSpec, Price, Profile
 
 if TYPE_CHECKING:
     from pipeline.stages.finetuning import TuningReport

@@ -17,11 +17,13 @@ from pipeline.cost import Ledger
 from pipeline.errors import CassetteError, FineTuningError, StageError
 from pipeline.golden import Golden, load_golden, to_examples
 from pipeline.models import NO_KEY, api_key, make_lm
-from pipeline.replay.cassette import Tape, journal_path, recording, replaying
+from pipeline.profiles import ModelSpec
+from pipeline.replay.cassette import journal_path, recording, replaying
 from pipeline.replay.redact import Redactor
+from pipeline.replay.tape import Tape
 from pipeline.report.table import LifecycleReport
 from pipeline.scorecard import Scorecard
-from pipeline.settings import ModelSpec, Settings
+from pipeline.settings import Settings
 from pipeline.stages.graph import EVALUATIONS, with_downstream
 from pipeline.task import Task, load_task
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
-from pipeline.settings import ModelSpec, secret
+from pipeline.profiles import ModelSpec
+from pipeline.settings import secret
 
 # DSPy fetches a table of models and prices at import unless told otherwise; replay opens no socket.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

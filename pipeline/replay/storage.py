@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -51,17 +50,17 @@ class Recording:
 
 def write(path: Path, recording: Recording, redactor: Redactor) -> None:
     """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once."""
-    lines = [_line(interaction) for interaction in recording.interactions]
+    lines = [to_line(interaction) for interaction in recording.interactions]
     counts = Counter(text for line in lines for text in _long_texts(line))
     shared = {text: _digest(text) for text, count in counts.items() if count > 1}
     written: set[str] = set()
-    out = [_dump({"distillgate": {"format": FORMAT, **recording.header}}, redactor)]
+    out = [dump({"distillgate": {"format": FORMAT, **recording.header}}, redactor)]
     for line in lines:
         for text in _long_texts(line):
             if text in shared and text not in written:
                 written.add(text)
-                out.append(_dump({"text": shared[text], "value": text}, redactor))
-        out.append(_dump(_packed(line, shared), redactor))
+                out.append(dump({"text": shared[text], "value": text}, redactor))
+        out.append(dump(_packed(line, shared), redactor))
     write_atomically(path, b"".join(out))
 
 
@@ -79,55 +78,12 @@ def read(path: Path) -> Recording:
         raise CassetteError(f"{path}: {error.strerror}") from error
     if lines[-1] != b"":
         raise CassetteError(f"{path}:{len(lines)}: the last line is cut off; restore the file from git")
-    return _decode(path, lines[:-1])
+    return decode(path, lines[:-1])
 
 
-class Journal:
-    """A cassette being recorded: every interaction is on disk before its caller goes on.
+def decode(path: Path, lines: list[bytes]) -> Recording:
+    """The recording that a file's complete lines hold; `path` is for messages."""
 
-    A killed process leaves complete lines and at most one cut off at the end, which opening it again drops.
-    """
-
-    def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
-        """Open or resume `path`; `recovered` holds what an earlier process recorded."""
-        self.path = path
-        self._redactor = redactor
-        self.recovered: list[Interaction] = []
-        self.header = header
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and (whole := path.read_bytes().rpartition(b"\n")[0]):
-            recording = _decode(path, whole.split(b"\n"))
-            self.header, self.recovered = recording.header, recording.interactions
-            self._file: BinaryIO = path.open("r+b")
-            self._file.truncate(len(whole) + 1)
-            self._file.seek(0, os.SEEK_END)
-        else:
-            self._file = path.open("wb")
-            self._append(_dump({"distillgate": {"format": FORMAT, **header}}, redactor))
-
-    def append(self, interaction: Interaction) -> None:
-        """Add one interaction and wait until it is on disk."""
-        self._append(_dump(_line(interaction), self._redactor))
-
-    def rewrite(self, interactions: list[Interaction]) -> None:
-        """Replace everything recorded so far, atomically."""
-        self._file.close()
-        lines = [_dump({"distillgate": {"format": FORMAT, **self.header}}, self._redactor)]
-        lines += [_dump(_line(interaction), self._redactor) for interaction in interactions]
-        write_atomically(self.path, b"".join(lines))
-        self._file = self.path.open("ab")
-
-    def close(self) -> None:
-        """Close the file; it stays for the next process to resume."""
-        self._file.close()
-
-    def _append(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-
-def _decode(path: Path, lines: list[bytes]) -> Recording:
     def broken(number: int, what: str) -> CassetteError:
         return CassetteError(f"{path}:{number}: {what}; restore the file from git or record it again")
 
@@ -155,7 +111,8 @@ def _decode(path: Path, lines: list[bytes]) -> Recording:
     return Recording(header, interactions)
 
 
-def _line(interaction: Interaction) -> dict[str, Any]:
+def to_line(interaction: Interaction) -> dict[str, Any]:
+    """An interaction as JSON, every text in full."""
     request = interaction.request
     response: dict[str, Any] = {"status": interaction.status, "body": interaction.body}
     if interaction.content_type != "application/json":
@@ -207,5 +164,6 @@ def _unpacked(value: Any, texts: dict[str, str]) -> Any:
     return [_unpacked(child, texts) for child in value] if isinstance(value, list) else value
 
 
-def _dump(line: dict[str, Any], redactor: Redactor) -> bytes:
+def dump(line: dict[str, Any], redactor: Redactor) -> bytes:
+    """One line of the file, secrets replaced."""
     return redactor.clean(orjson.dumps(line)) + b"\n"

@@ -1,0 +1,117 @@
+"""Who plays: the teacher, the student, and how the student is tuned."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import SettingsError
+from pipeline.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model of a profile, as `pipeline.models.make_lm` turns it into a `dspy.LM`."""
+
+    model: str
+    """DSPy's name with the provider's prefix: `openai/gpt-4o`, `anthropic/…`, `ollama/…`."""
+
+    api_base: str | None = None
+    """Base URL of an OpenAI-compatible endpoint; None means the provider's own."""
+
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; None for endpoints without one."""
+
+    temperature: float = 0.0
+    max_tokens: int = 1000
+    price: Price | None = None
+    """Overrides the published price; needed where none is published."""
+
+    retires: datetime.date | None = None
+    """The day on which the provider announced to shut the model down."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """How a profile's student is tuned."""
+
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    suffix: str = ""
+    poll_seconds: float = 20.0
+    """Pause between two looks at a running job; none in replay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who plays: a teacher and a student, their endpoint and their prices."""
+
+    name: str
+    teacher: ModelSpec
+    student: ModelSpec
+    finetuning: FineTuning
+    num_threads: int = 1
+    """Calls in flight at a time while recording."""
+
+    alone: int = 24
+    """Items of each evaluation that run first and one at a time, so that their seconds are latency."""
+
+    machine_usd_per_hour: float | None = None
+    """Set for self-hosted models: a call costs its seconds of this machine instead of a price per token."""
+
+
+def parse_profile(name: str, table: Table) -> Profile:
+    """One table of `[tool.distillgate.profiles]`.
+
+    Raises:
+        SettingsError: a key is unknown, missing or of the wrong type.
+    """
+    shared = {
+        "api_base": table.text("api_base", None),
+        "api_key_env": table.text("api_key_env", None),
+    }
+    tuning = table.table("finetuning")
+    profile = Profile(
+        name=name,
+        teacher=_model(table.table("teacher"), shared),
+        student=_model(table.table("student"), shared),
+        finetuning=FineTuning(
+            hyperparameters=tuning.raw("hyperparameters", {}),
+            suffix=tuning.text("suffix", ""),
+            poll_seconds=tuning.number("poll_seconds", 20.0),
+        ),
+        num_threads=table.integer("num_threads", 1),
+        alone=table.integer("alone", 24),
+        machine_usd_per_hour=table.number("machine_usd_per_hour", None),
+    )
+    tuning.done()
+    table.done()
+    return profile
+
+
+def _model(table: Table, shared: Mapping[str, str | None]) -> ModelSpec:
+    price = table.table("price") if "price" in table.names() else None
+    spec = ModelSpec(
+        model=table.text("model"),
+        api_base=table.text("api_base", shared["api_base"]),
+        api_key_env=table.text("api_key_env", shared["api_key_env"]),
+        temperature=table.number("temperature", 0.0),
+        max_tokens=table.integer("max_tokens", 1000),
+        price=Price(price.number("input"), price.number("output")) if price else None,
+        retires=table.date("retires", None),
+    )
+    if "/" not in spec.model:
+        raise SettingsError(f"{table.path}.model = {spec.model!r} has no provider prefix, e.g. 'openai/{spec.model}'")
+    if price:
+        price.done()
+    table.done()
+    return spec
