@@ -19,7 +19,7 @@ class Call:
     """Wall-clock seconds at recording time, from the request's first byte to the response's last."""
 
     in_flight: int
-    """Calls under way when this one began, itself included: 1 means that nothing else slowed it."""
+    """The most calls under way while this one was, itself included: 1 means that no other call slowed it."""
 
 
 _listener: ContextVar[list[Call] | None] = ContextVar("listener", default=None)

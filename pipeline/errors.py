@@ -33,6 +33,10 @@ class CassetteMissError(CassetteError):
     """A request was made in replay that the cassette does not hold."""
 
 
+class BaselineError(DistillgateError):
+    """The accepted results are missing, broken, or not what a run came to."""
+
+
 class InterceptionError(DistillgateError):
     """The installed DSPy sends its calls past the recorder."""
 

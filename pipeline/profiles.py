@@ -10,6 +10,9 @@ from typing import Any
 from pipeline.errors import SettingsError
 from pipeline.tables import Table
 
+RETIRES_SOON = 90
+"""Days before a model's announced end from which every run says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -50,6 +53,9 @@ class FineTuning:
     poll_seconds: float = 20.0
     """Pause between two looks at a running job; none in replay."""
 
+    usd_per_million_tokens: float | None = None
+    """Price of training, per million tokens of the training file times epochs; None where it is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -67,6 +73,15 @@ class Profile:
 
     machine_usd_per_hour: float | None = None
     """Set for self-hosted models: a call costs its seconds of this machine instead of a price per token."""
+
+    def notices(self, today: datetime.date) -> list[str]:
+        """What whoever uses the profile should know before it hurts: models that are about to be shut down."""
+        return [
+            f"{model.model} {'was' if model.retires <= today else 'is to be'} shut down on {model.retires}: name its "
+            f"successor in [tool.distillgate.profiles.{self.name}] and record again"
+            for model in (self.teacher, self.student)
+            if model.retires is not None and (model.retires - today).days <= RETIRES_SOON
+        ]
 
 
 def parse_profile(name: str, table: Table) -> Profile:
@@ -88,6 +103,7 @@ def parse_profile(name: str, table: Table) -> Profile:
             hyperparameters=tuning.raw("hyperparameters", {}),
             suffix=tuning.text("suffix", ""),
             poll_seconds=tuning.number("poll_seconds", 20.0),
+            usd_per_million_tokens=tuning.number("usd_per_million_tokens", None),
         ),
         num_threads=table.integer("num_threads", 1),
         alone=table.integer("alone", 24),

@@ -32,6 +32,11 @@ class Settings:
     root: Path
     task: str
     profile: Profile
+    """The chosen one."""
+
+    profiles: tuple[str, ...]
+    """Names of all that are defined."""
+
     golden: Path
     cassettes: Path
     seed: int
@@ -74,6 +79,7 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         root=root,
         task=table.text("task"),
         profile=parse_profile(name, profiles.table(name)),
+        profiles=tuple(profiles.names()),
         golden=root / table.text("golden", "golden"),
         cassettes=root / table.text("cassettes", "cassettes"),
         seed=table.integer("seed", 9),

@@ -35,7 +35,7 @@ class Interaction:
     """Wall-clock seconds that the answer took while recording."""
 
     in_flight: int
-    """Calls under way when this one began, itself included."""
+    """The most calls that were under way at any moment while this one was, itself included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,15 @@ class _Entry:
     played: int = 0
 
 
-class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
+@dataclass(slots=True)
+class _Sent:
+    """A call that has not come back yet."""
+
+    started: float
+    most_in_flight: int
+
+
+class Tape(Cassette):
     """One stage's cassette.
 
     Replay (no journal): a request that is not recorded raises `CassetteMissError`, and so does every request after
@@ -55,7 +63,8 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
         self._entries: dict[bytes, _Entry] = {}
         self._lock = threading.RLock()
         self._pending: dict[bytes, threading.Event] = {}
-        self._started: dict[int, tuple[float, int]] = {}
+        self._under_way: dict[int, _Sent] = {}
+        """Thread → the call that it waits for."""
 
     def _load(self) -> None:
         if self._journal is None:
@@ -84,15 +93,14 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
                     return True
                 if self._journal is None:
                     raise self._missed(asked)
-                if not asked.repeatable and self._started.keys() - {threading.get_ident()}:
+                if not asked.repeatable and self._under_way.keys() - {threading.get_ident()}:
                     raise CassetteError(
                         f"{asked.method} {asked.path} cannot be recorded while other calls are in flight: its answer "
                         "depends on the order of the calls. Set num_threads = 1 or temperature = 0"
                     )
                 if (pending := self._pending.get(key)) is None:
                     self._pending[key] = threading.Event()
-                    self._started.pop(threading.get_ident(), None)
-                    self._started[threading.get_ident()] = (time.perf_counter(), len(self._started) + 1)
+                    self._depart()
                     return False
             pending.wait()  # another thread is asking the same: both get its one answer
 
@@ -108,7 +116,7 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
 
     def append(self, request: Request, response: dict[str, Any]) -> None:
         """Record an answer; errors of the endpoint are passed on to the caller but never kept."""
-        seconds, in_flight = self._finished()
+        seconds, in_flight = self._arrive()
         response = decode_response(response)
         asked = canonical(request)
         interaction = Interaction(
@@ -134,7 +142,7 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
     def abandon(self, request: Request) -> None:
         """Forget a call that did not come back, so that others may make it."""
         with self._lock:
-            self._started.pop(threading.get_ident(), None)
+            self._under_way.pop(threading.get_ident(), None)
             self._release(canonical(request).key)
 
     def unused(self) -> list[Canonical]:
@@ -197,10 +205,17 @@ class Tape(Cassette):  # type: ignore[misc]  # vcrpy ships no types
         entry = self._entries.get(interaction.request.key)
         return interaction.request.poll and entry is not None and entry.interactions[-1].body == interaction.body
 
-    def _finished(self) -> tuple[float, int]:
+    def _depart(self) -> None:
+        self._under_way.pop(threading.get_ident(), None)
+        now = len(self._under_way) + 1
+        for other in self._under_way.values():
+            other.most_in_flight = max(other.most_in_flight, now)
+        self._under_way[threading.get_ident()] = _Sent(time.perf_counter(), now)
+
+    def _arrive(self) -> tuple[float, int]:
         with self._lock:
-            started, in_flight = self._started.pop(threading.get_ident())
-        return time.perf_counter() - started, in_flight
+            sent = self._under_way.pop(threading.get_ident())
+        return time.perf_counter() - sent.started, sent.most_in_flight
 
     def _release(self, key: bytes) -> None:
         if pending := self._pending.pop(key, None):

@@ -86,7 +86,7 @@ def _with_trace(metric: Callable[..., bool]) -> Callable[..., bool]:
     return strict
 
 
-class _FilteredFinetune(BootstrapFinetune):  # type: ignore[misc]  # DSPy ships no types
+class _FilteredFinetune(BootstrapFinetune):
     """Counts what the metric keeps; DSPy's own filter lets a trace that does not parse (score -1) pass."""
 
     kept = 0
@@ -100,7 +100,7 @@ class _FilteredFinetune(BootstrapFinetune):  # type: ignore[misc]  # DSPy ships 
         return super()._prepare_finetune_data(passed, lm, pred_ind)
 
 
-class _PlainPrompt(dspy.ChatAdapter):  # type: ignore[misc]
+class _PlainPrompt(dspy.ChatAdapter):
     """Writes training data with the student's own instructions in place of the teacher's."""
 
     def __init__(self, student: dspy.Module) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from dspy.clients.provider import Provider, TrainingJob
+from openai import omit
 
 from pipeline.errors import FineTuningError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dspy.clients.utils_finetune import TrainDataFormat
     from openai import OpenAI
     from openai.types.fine_tuning import FineTuningJob
+
+    from pipeline.profiles import Profile
 
 WAITING = ("validating_files", "queued", "running", "paused")
 """Statuses that a job can leave without a new start; any other than these and `succeeded` ends it."""
@@ -47,7 +50,7 @@ class Job(TrainingJob):
         return "succeeded" if self.done() else "running"
 
 
-class EndpointProvider(Provider):  # type: ignore[misc]  # DSPy ships no types
+class EndpointProvider(Provider):
     """DSPy's provider interface over the `openai` client and the profile's own endpoint.
 
     DSPy's own `OpenAIProvider` talks to the module-level client only, sleeps 20 s a look, takes every error for "no
@@ -94,12 +97,14 @@ class EndpointProvider(Provider):  # type: ignore[misc]  # DSPy ships no types
         prefix, _, name = model.rpartition("/")
         content = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
         uploaded = self._client.files.create(file=("training.jsonl", io.BytesIO(content)), purpose="fine-tune")
+        # hyperparameters go as the profile names them: other endpoints take more than the SDK's types know
+        method: Any = {"type": "supervised", "supervised": {"hyperparameters": dict(train_kwargs or {})}}
         created = self._client.fine_tuning.jobs.create(
             model=name,
             training_file=uploaded.id,
-            method={"type": "supervised", "supervised": {"hyperparameters": dict(train_kwargs or {})}},  # type: ignore[typeddict-item]
-            **({"suffix": self._suffix} if self._suffix else {}),
-            **({"seed": self._seed} if self._seed is not None else {}),
+            method=method,
+            suffix=self._suffix or omit,
+            seed=omit if self._seed is None else self._seed,
         )
         finished = self._wait(created.id)
         self.report = self._reported(finished)
@@ -135,3 +140,18 @@ class EndpointProvider(Provider):  # type: ignore[misc]  # DSPy ships no types
             seconds=float((job.finished_at or job.created_at) - job.created_at),
             losses=tuple(losses),
         )
+
+
+def make_provider(profile: Profile, key: str, seed: int, tell: Callable[[str], None] | None) -> EndpointProvider:
+    """The provider for the profile's student; without `tell` it replays: it neither waits nor tries again."""
+    from openai import OpenAI
+
+    tuning = profile.finetuning
+    client = OpenAI(base_url=profile.student.api_base, api_key=key, max_retries=5 if tell else 0)
+    return EndpointProvider(
+        client,
+        suffix=tuning.suffix,
+        poll_seconds=tuning.poll_seconds if tell else 0.0,
+        seed=seed,
+        progress=tell,
+    )

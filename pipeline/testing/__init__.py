@@ -4,5 +4,7 @@ pytest_plugins = [
     "pipeline.testing.options",
     "pipeline.testing.stages",
     "pipeline.testing.gates",
+    "pipeline.testing.latency",
+    "pipeline.testing.baseline",
     "pipeline.testing.summary",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -25,7 +26,7 @@ LIFECYCLE = pytest.StashKey[Lifecycle]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--profile` and `--record`."""
+    """Add `--profile`, `--record` and `--update-golden`."""
     group = parser.getgroup("distillgate")
     group.addoption("--profile", metavar="NAME", help="who plays: a profile of [tool.distillgate.profiles]")
     group.addoption(
@@ -36,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="call the profile's endpoint and record instead of replaying: every stage, or with --record=STAGE,… "
         f"those named and all downstream of them; stages: {', '.join(STAGES)}",
     )
+    group.addoption(
+        "--update-golden",
+        action="store_true",
+        help="accept this run's results as the baseline that later runs are compared with",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     stages_to_record(config)
+    if config.getoption("update_golden") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-golden is refused while CI is set: accept results on your machine and commit")
 
 
 def stages_to_record(config: pytest.Config) -> tuple[str, ...]:
@@ -75,7 +83,7 @@ def lifecycle_of(config: pytest.Config) -> Lifecycle:
     return config.stash[LIFECYCLE]
 
 
-def _teller(config: pytest.Config):  # type: ignore[no-untyped-def]
+def _teller(config: pytest.Config) -> Callable[[str], None]:
     def tell(message: str) -> None:
         capture = config.pluginmanager.getplugin("capturemanager")
         reporter = config.pluginmanager.getplugin("terminalreporter")

@@ -10,7 +10,8 @@ import pytest
 from pipeline.comparison import Comparison
 from pipeline.errors import CassetteMissError, DistillgateError
 from pipeline.golden import Golden
-from pipeline.lifecycle import Lifecycle, UnfinishedRecordingError
+from pipeline.lifecycle import Lifecycle
+from pipeline.recordings import UnfinishedRecordingError
 from pipeline.scorecard import Scorecard
 from pipeline.task import Task
 from pipeline.testing.options import lifecycle_of
@@ -30,12 +31,11 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     """
     try:
         return compute()
-    except UnfinishedRecordingError as error:
-        if lifecycle.settings.skip_unfinished:
-            pytest.skip(str(error))
-        pytest.fail(str(error), pytrace=False)
-    except DistillgateError as error:
-        pytest.fail(f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}", pytrace=False)
+    except DistillgateError as caught:
+        error = caught  # reported below, outside of the handler, so that no traceback is chained to it
+    if isinstance(error, UnfinishedRecordingError) and lifecycle.settings.skip_unfinished:
+        pytest.skip(str(error))
+    pytest.fail(f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from pipeline.report.table import lifecycle_table
@@ -14,8 +16,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     lifecycle = config.stash.get(LIFECYCLE, None)
     if lifecycle is None:
         return
-    if missing := [stage for stage in lifecycle.record if stage not in lifecycle.headers]:
+    if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
+    for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
+        terminalreporter.write_line(f"note: {notice}", yellow=True)
     if config.get_verbosity() < 0 or not lifecycle.scorecards:
         return
     terminalreporter.section("distillation", sep="-")

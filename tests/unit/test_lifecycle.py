@@ -47,7 +47,7 @@ def small(lifecycle, tmp_path):
     return settings
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # Starlette leaves an upload's file to the collector
 def test_replay_gives_what_was_recorded_without_the_endpoint(small):
     with served(Endpoint()) as endpoint:
         settings = small(endpoint.url)

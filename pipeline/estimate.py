@@ -1,0 +1,82 @@
+"""What a recording would cost, before anybody pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cost import token_dollars
+from pipeline.errors import PriceError
+from pipeline.profiles import ModelSpec, Profile
+from pipeline.replay import storage
+from pipeline.report.numbers import dollars
+
+TUNES = "distill"
+"""The stage whose tape holds the fine-tuning job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one stage of a finished recording used."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    trained_tokens: int
+
+
+def usage(tape: Path) -> Usage:
+    """Add up a tape.
+
+    Raises:
+        CassetteError: it cannot be read.
+    """
+    bodies = [i.body for i in storage.read(tape).interactions if isinstance(i.body, dict)]
+    used = [body["usage"] for body in bodies if isinstance(body.get("usage"), dict)]
+    return Usage(
+        calls=len(used),
+        prompt_tokens=sum(int(one.get("prompt_tokens", 0)) for one in used),
+        completion_tokens=sum(int(one.get("completion_tokens", 0)) for one in used),
+        trained_tokens=max((int(body.get("trained_tokens") or 0) for body in bodies), default=0),
+    )
+
+
+def estimate(profile: Profile, others: Mapping[str, Mapping[str, Path]]) -> str:
+    """One sentence: calls and dollars of recording all stages, judged by another profile's tapes of the same task.
+
+    `others` maps profile → stage → tape; the profile with the most tapes counts. Tokenisers differ, so the figure is
+    good to about a third.
+    """
+    found = {name: {s: path for s, path in tapes.items() if path.exists()} for name, tapes in others.items()}
+    name = max(found, key=lambda other: len(found[other]), default=None)
+    if name is None or not found[name]:
+        return "No profile has a recording of this task yet, so there is nothing to estimate the cost from."
+    used = {stage: usage(path) for stage, path in found[name].items()}
+    calls = sum(one.calls for one in used.values())
+    missing = sorted(set(others[name]) - set(used))
+    without = f", without {', '.join(missing)}, of which it has none" if missing else ""
+    return f"That is about {calls:,} calls, {_price(profile, used)} (by the recording of profile {name!r}{without})."
+
+
+def _price(profile: Profile, used: Mapping[str, Usage]) -> str:
+    if profile.machine_usd_per_hour is not None:
+        return "paid in machine time"
+    try:
+        total = sum(_dollars(_model(profile, stage), one) for stage, one in used.items())
+    except PriceError as error:
+        return f"at an unknown price ({error})"
+    if (tuned := used.get(TUNES)) is not None and tuned.trained_tokens:
+        if profile.finetuning.usd_per_million_tokens is None:
+            return f"about {dollars(total)} and what training on {tuned.trained_tokens:,} tokens costs"
+        total += tuned.trained_tokens * profile.finetuning.usd_per_million_tokens / 1e6
+    return f"about {dollars(total)}"
+
+
+def _model(profile: Profile, stage: str) -> ModelSpec:
+    return profile.student if stage in ("student", "distilled") else profile.teacher
+
+
+def _dollars(model: ModelSpec, used: Usage) -> float:
+    name = model.model.rpartition("/")[2]
+    return token_dollars(name, used.prompt_tokens, used.completion_tokens, model.price)
