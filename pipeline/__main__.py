@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import datetime
+import io
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from pipeline.errors import DistillgateError
@@ -39,8 +42,12 @@ def _run(profile: str | None) -> None:
     from pipeline.stages.graph import EVALUATIONS
 
     lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
-    for stage in EVALUATIONS:
-        lifecycle.scorecard(stage)
+    for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
+        print(f"note: {notice}", file=sys.stderr)  # noqa: T201
+    # DSPy prints the progress of each of a replay's evaluations
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        for stage in EVALUATIONS:
+            lifecycle.scorecard(stage)
     sys.stdout.write(lifecycle_table(lifecycle.report()))
 
 

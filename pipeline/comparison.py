@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from pipeline.errors import StageError
 from pipeline.scorecard import ItemResult, Scorecard
@@ -38,22 +40,33 @@ class Comparison:
 
     @property
     def retention(self) -> float:
-        """Student's accuracy ÷ teacher's."""
-        return self.student.accuracy.value / self.teacher.accuracy.value
+        """Student's accuracy ÷ teacher's; nan where the teacher was never right."""
+        teacher = self.teacher.accuracy
+        return self.student.accuracy.value / teacher.value if teacher.hits else math.nan
 
     @cached_property
     def retention_interval(self) -> tuple[float, float]:
-        """95 % percentile interval of the paired bootstrap: items are resampled, with both answers to them."""
+        """95 % percentile interval of the paired bootstrap: items are resampled, with both answers to them.
+
+        nan where the teacher has so few hits that a resample holds none.
+        """
         import numpy as np
         from scipy.stats import bootstrap
 
         student = np.array([item.correct for item in self.student.items], dtype=float)
         teacher = np.array([item.correct for item in self.teacher.items], dtype=float)
+        if not teacher.any():
+            return math.nan, math.nan
         if (student == teacher).all():
             return 1.0, 1.0
+
+        def retained(student: Any, teacher: Any, axis: int) -> Any:
+            hits = teacher.sum(axis=axis)
+            return np.divide(student.sum(axis=axis), hits, out=np.full_like(hits, np.nan), where=hits > 0)
+
         interval = bootstrap(
             (student, teacher),
-            lambda s, t, axis: s.mean(axis=axis) / t.mean(axis=axis),
+            retained,
             n_resamples=RESAMPLES,
             paired=True,
             vectorized=True,
@@ -74,8 +87,8 @@ class Comparison:
 
     @property
     def cost_reduction(self) -> float:
-        """Teacher's cost ÷ student's."""
-        return self.teacher_cost / self.student_cost
+        """Teacher's cost ÷ student's; nan where the student costs nothing."""
+        return self.teacher_cost / self.student_cost if self.student_cost else math.nan
 
     @property
     def latency_ratio(self) -> float:

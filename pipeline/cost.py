@@ -73,8 +73,11 @@ class Ledger:
         return token_dollars(call.model, call.prompt_tokens, call.completion_tokens, self._override(call.model))
 
     def _override(self, model: str) -> Price | None:
+        # a tuned model, ft:BASE:…, has the price that the profile gives its base
+        base = model.removeprefix("ft:").partition(":")[0]
         specs: tuple[ModelSpec, ...] = (self._profile.teacher, self._profile.student)
-        return next((spec.price for spec in specs if spec.model.rpartition("/")[2] == model and spec.price), None)
+        names = (model, base)
+        return next((spec.price for spec in specs if spec.price and spec.model.partition("/")[2] in names), None)
 
 
 def token_dollars(model: str, prompt_tokens: int, completion_tokens: int, price: Price | None = None) -> float:
@@ -87,9 +90,10 @@ def token_dollars(model: str, prompt_tokens: int, completion_tokens: int, price:
         return (prompt_tokens * price.input + completion_tokens * price.output) / 1e6
     from genai_prices import Usage, calc_price
 
+    provider = "openai" if model.startswith("ft:") else None  # such names are found under their provider only
     usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
     try:
-        return float(calc_price(usage, model_ref=model).total_price)
+        return float(calc_price(usage, model_ref=model, provider_id=provider).total_price)
     except LookupError as error:
         raise PriceError(
             f"no price is known for {model!r}. Give the profile's model price = {{ input = …, output = … }} in dollars "

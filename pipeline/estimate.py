@@ -78,5 +78,5 @@ def _model(profile: Profile, stage: str) -> ModelSpec:
 
 
 def _dollars(model: ModelSpec, used: Usage) -> float:
-    name = model.model.rpartition("/")[2]
+    name = model.model.partition("/")[2]
     return token_dollars(name, used.prompt_tokens, used.completion_tokens, model.price)

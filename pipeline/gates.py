@@ -98,7 +98,7 @@ def _retention(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
         for teacher, student in compared.lost
     )
     value = compared.retention
-    return Verdict(gate, value, compared.n, percent(value), f"{percent(low)} to {percent(high)}", lost)
+    return Verdict(gate, value, compared.n, _share(gate, value), f"{percent(low)} to {percent(high)}", lost)
 
 
 def _cost_reduction(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
@@ -114,7 +114,16 @@ def _latency_ratio(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict
 
 def _of_rate(gate: Gate, rate: Rate, misses: Sequence[str]) -> Verdict:
     low, high = rate.interval
-    return Verdict(gate, rate.value, rate.n, percent(rate.value), f"{percent(low)} to {percent(high)}", tuple(misses))
+    return Verdict(
+        gate, rate.value, rate.n, _share(gate, rate.value), f"{percent(low)} to {percent(high)}", tuple(misses)
+    )
+
+
+def _share(gate: Gate, value: float) -> str:
+    """In percent, with a second decimal where the first would make a missed bound look held."""
+    bounds = [percent(bound) for bound in (gate.minimum, gate.maximum) if bound is not None]
+    missed = not Verdict(gate, value, 0, "").passed
+    return percent(value, 2 if missed and percent(value) in bounds else 1)
 
 
 def _wrong(card: Scorecard) -> list[str]:

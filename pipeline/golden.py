@@ -133,7 +133,10 @@ def _check_ids(placed: list[tuple[Path, int, Row]]) -> None:
     seen: dict[tuple[str, Any], str] = {}
     for path, number, row in placed:
         where = f"{path}:{number}"
-        values = {"id": row["id"], "row": orjson.dumps({k: v for k, v in row.items() if k != "id"})}
+        values = {
+            "id": row["id"],
+            "row": orjson.dumps({k: v for k, v in row.items() if k != "id"}, option=orjson.OPT_SORT_KEYS),
+        }
         for name, value in values.items():
             if (first := seen.setdefault((name, value), where)) != where:
                 raise GoldenDataError(

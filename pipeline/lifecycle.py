@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,13 +157,15 @@ class Lifecycle:
 
         Only for a stage that has a scorecard; the items behind its latency are those that ran alone.
         """
+        from dspy.utils.exceptions import AdapterParseError
+
         from pipeline.stages.runtime import one_call_an_answer
 
         program, model = self._program(stage)
         examples = {example.id: example for example in to_examples(self.golden.test, self.task)}
 
         def again(item: str) -> list[Call]:
-            with listening() as calls:
+            with listening() as calls, suppress(AdapterParseError):  # an unparsed answer took its time too
                 program(**examples[item].inputs())
             return calls
 
@@ -207,10 +209,18 @@ class Lifecycle:
 
     @contextmanager
     def _stage(self, stage: str, models: tuple[ModelSpec, ...]) -> Iterator[Tape]:
+        from dspy.utils.exceptions import LMError
+
         from pipeline.stages.runtime import one_call_an_answer
 
         with self.recordings.opened(stage, models, self.golden.fingerprint) as tape, one_call_an_answer():
-            yield tape
+            try:
+                yield tape
+            except LMError as error:
+                raise StageError(
+                    f"stage {stage!r} stopped at a call that failed: {error}\nWhat was recorded is kept; the same "
+                    "command goes on from there"
+                ) from error
             self.headers[stage] = dict(tape.recording.header)
             self.ledger.add(stage, tape.calls)
 

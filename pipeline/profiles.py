@@ -100,7 +100,7 @@ def parse_profile(name: str, table: Table) -> Profile:
         teacher=_model(table.table("teacher"), shared),
         student=_model(table.table("student"), shared),
         finetuning=FineTuning(
-            hyperparameters=tuning.raw("hyperparameters", {}),
+            hyperparameters=tuning.mapping("hyperparameters"),
             suffix=tuning.text("suffix", ""),
             poll_seconds=tuning.number("poll_seconds", 20.0),
             usd_per_million_tokens=tuning.number("usd_per_million_tokens", None),

@@ -49,6 +49,8 @@ class Rate:
         """95 % confidence interval (Wilson 1927), as `scipy.stats.binomtest` computes it."""
         from scipy.stats import binomtest
 
+        if not self.n:
+            return math.nan, math.nan
         interval = binomtest(self.hits, self.n).proportion_ci(method="wilson")
         return float(interval.low), float(interval.high)
 

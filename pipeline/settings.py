@@ -15,6 +15,9 @@ from pipeline.errors import SettingsError
 from pipeline.profiles import Profile, parse_profile
 from pipeline.tables import Table
 
+GATES = ("teacher_accuracy", "student_accuracy", "parse_failures", "retention", "cost_reduction", "latency_ratio")
+"""What can be bounded; `pipeline.gates` measures each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -83,9 +86,9 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         golden=root / table.text("golden", "golden"),
         cassettes=root / table.text("cassettes", "cassettes"),
         seed=table.integer("seed", 9),
-        gates={key: _gate(key, table.table("gates").table(key)) for key in table.table("gates").names()},
+        gates=_gates(table.table("gates")),
         skip_unfinished=_unfinished(table),
-        local=table.raw("local", {}),
+        local=table.mapping("local"),
     )
     table.done()
     return settings
@@ -108,6 +111,12 @@ def _unfinished(table: Table) -> bool:
     if value not in ("fail", "skip"):
         raise SettingsError(f"{table.path}.unfinished = {value!r} must be 'fail' or 'skip'")
     return value == "skip"
+
+
+def _gates(table: Table) -> dict[str, Gate]:
+    if unknown := [name for name in table.names() if name not in GATES]:
+        raise SettingsError(f"{table.path}.{unknown[0]} is unknown; valid: {', '.join(sorted(GATES))}")
+    return {name: _gate(name, table.table(name)) for name in table.names()}
 
 
 def _gate(name: str, table: Table) -> Gate:

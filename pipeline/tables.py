@@ -31,6 +31,10 @@ class Table:
         """A sub-table; empty where it is absent."""
         return Table(self.raw(key, {}), f"{self.path}.{key}")
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """A sub-table whose keys are for somebody else to check; empty where it is absent."""
+        return self.table(key)._values
+
     def raw(self, key: str, default: Any = _REQUIRED) -> Any:
         """The value as it stands.
 
@@ -70,7 +74,10 @@ class Table:
 
     def date(self, key: str, default: datetime.date | None = _REQUIRED) -> datetime.date | None:
         """A TOML date, unquoted."""
-        value: datetime.date | None = self._typed(key, default, "a date such as 2027-01-14", datetime.date)
+        wanted = "a date such as 2027-01-14"
+        value: datetime.date | None = self._typed(key, default, wanted, datetime.date)
+        if isinstance(value, datetime.datetime):  # a date to isinstance, but it compares with none
+            raise SettingsError(f"{self.path}.{key} must be {wanted}, is {value!r}")
         return value
 
     def done(self) -> None:

@@ -62,14 +62,16 @@ def load_task(reference: str) -> Task:
         SettingsError: the reference is malformed, the module or attribute is missing, or it is no `Task`.
     """
     module_name, _, attribute = reference.partition(":")
-    if not module_name or not attribute:
+    if not module_name or module_name.startswith(".") or not attribute:
         raise SettingsError(f"task = {reference!r} is not of the form 'module:attribute'")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
+        module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"task = {reference!r}: no module {error.name!r}; is the package that holds it installed?"
         ) from error
+    try:
+        found = getattr(module, attribute)
     except AttributeError as error:
         raise SettingsError(f"task = {reference!r}: {module_name} has no {attribute!r}") from error
     if not isinstance(found, Task):

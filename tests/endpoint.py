@@ -37,6 +37,9 @@ class Endpoint:
         self.bodies: list[Any] = []
         self.fail_next: list[int] = []
         """Status codes that the next requests get instead of an answer."""
+        self.fail_after: int | None = None
+        """So many requests are answered, those after them get a 400."""
+        self.answered = 0
         self.delay = 0.0
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -63,6 +66,9 @@ class Endpoint:
             if self.fail_next:
                 status = self.fail_next.pop(0)
                 return JSONResponse({"error": {"message": f"ordered {status}", "type": "server_error"}}, status)
+            if self.fail_after is not None and self.answered >= self.fail_after:
+                return JSONResponse({"error": {"message": "ordered 400", "type": "invalid_request_error"}}, 400)
+            self.answered += 1
         return None
 
     async def _chat(self, request: Request) -> Response:
@@ -88,8 +94,8 @@ class Endpoint:
     async def _upload(self, request: Request) -> Response:
         if failure := self._seen(request):
             return failure
-        form = await request.form()
-        content = await form["file"].read()  # type: ignore[union-attr]
+        async with request.form() as form:
+            content = await form["file"].read()  # type: ignore[union-attr]
         name = f"file-{len(self.files) + 1}"
         self.files[name] = content
         return JSONResponse(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +50,16 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
     """Record into a journal beside `path` and, when the block ends well, replace `path` with the result.
 
     A block that fails or a process that is killed leaves the journal; the next recording goes on from there.
+
+    Raises:
+        CassetteError: another process is recording the same tape, or its unfinished recording is broken.
     """
     prove()
-    journal = Journal(journal_path(path), header, redactor)
-    try:
+    with closing(Journal(journal_path(path), header, redactor)) as journal:
         with Tape.use(**_config(path), journal=journal) as tape:
             yield tape
         storage.write(path, Recording(tape.recording.header, tape.used()), redactor)
-    finally:
-        journal.close()
-    journal.path.unlink()
+        journal.discard()
 
 
 def journal_path(path: Path) -> Path:

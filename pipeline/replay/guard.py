@@ -10,7 +10,15 @@ from typing import Any
 
 from pipeline.errors import NetworkBlockedError
 
-_EVENTS = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
+_EVENTS = {
+    "socket.connect",
+    "socket.sendto",
+    "socket.sendmsg",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.gethostbyaddr",
+    "socket.getnameinfo",
+}
 
 _lock = threading.Lock()
 _depth = 0
@@ -50,6 +58,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _depth == 0 or event not in _EVENTS:
         return
     address = arguments[0] if event.startswith("socket.get") else arguments[1]
+    if address is None:
+        return  # sendmsg over a connected socket: it was looked at when it connected
     if isinstance(address, str | bytes) and not event.startswith("socket.get"):
         return  # a Unix socket: it leads to no host
     host = _host(address, arguments if event == "socket.getaddrinfo" else ())

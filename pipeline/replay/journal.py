@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipeline.files import write_atomically
+from pipeline.replay.lock import Lock
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import FORMAT, Interaction, decode, dump, to_line
 
@@ -18,12 +19,25 @@ class Journal:
     """
 
     def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
-        """Open or resume `path`; `recovered` holds what an earlier process recorded."""
+        """Open or resume `path`; `recovered` holds what an earlier process recorded.
+
+        Raises:
+            CassetteError: another process is recording into it, or a line of it is broken.
+        """
         self.path = path
         self._redactor = redactor
         self.recovered: list[Interaction] = []
         self.header = header
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(path)
+        try:
+            self._open(header)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, header: dict[str, Any]) -> None:
+        path = self.path
         if path.exists() and (whole := path.read_bytes().rpartition(b"\n")[0]):
             recording = decode(path, whole.split(b"\n"))
             self.header, self.recovered = recording.header, recording.interactions
@@ -32,7 +46,7 @@ class Journal:
             self._file.seek(0, os.SEEK_END)
         else:
             self._file = path.open("wb")
-            self._append(dump({"distillgate": {"format": FORMAT, **header}}, redactor))
+            self._append(dump({"distillgate": {"format": FORMAT, **header}}, self._redactor))
 
     def append(self, interaction: Interaction) -> None:
         """Add one interaction and wait until it is on disk."""
@@ -49,6 +63,13 @@ class Journal:
     def close(self) -> None:
         """Close the file; it stays for the next process to resume."""
         self._file.close()
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Close the file and delete it: its tape is whole."""
+        self._file.close()
+        self.path.unlink()
+        self._lock.release()
 
     def _append(self, line: bytes) -> None:
         self._file.write(line)

@@ -93,4 +93,9 @@ def parsed(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return {"text": raw.decode("utf-8", "backslashreplace")}
+        return as_text(raw)
+
+
+def as_text(raw: bytes) -> dict[str, str]:
+    """A body that is no JSON, as a tape holds it."""
+    return {"text": raw.decode("utf-8", "backslashreplace")}

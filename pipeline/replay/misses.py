@@ -28,13 +28,9 @@ def explain_miss(asked: Canonical, recorded: Sequence[Canonical], repeated: bool
         made = sorted({f"{request.method} {request.path}" for request in recorded})
         lines.append(f"Nothing is recorded for that path; recorded: {', '.join(made) or 'nothing'}")
     else:
-        text = _text(asked)
-        choices = [_text(request) for request in same]
-        best = process.extractOne(text, choices, scorer=fuzz.ratio)
-        difference = difflib.unified_diff(
-            choices[best[2]].splitlines(), text.splitlines(), "nearest recorded", "asked now", n=1, lineterm=""
-        )
-        shown = list(difference)
+        now, then = _lines("", asked.body), [_lines("", request.body) for request in same]
+        best = process.extractOne("\n".join(now), ["\n".join(each) for each in then], scorer=fuzz.ratio)
+        shown = list(difflib.unified_diff(then[best[2]], now, "nearest recorded", "asked now", n=1, lineterm=""))
         lines += shown[:MOST_LINES]
         if len(shown) > MOST_LINES:
             lines.append(f"… {len(shown) - MOST_LINES} more lines")
@@ -43,16 +39,17 @@ def explain_miss(asked: Canonical, recorded: Sequence[Canonical], repeated: bool
     return "\n".join(lines)
 
 
-def _text(request: Canonical) -> str:
-    """The body with one value a line and prompts as they read, so that a diff is legible."""
-    return "\n".join(_lines("", request.body))
-
-
 def _lines(path: str, value: Any) -> list[str]:
-    if isinstance(value, dict):
+    """A body with one value a line and prompts as they read, so that a diff is legible and shows every change."""
+    if isinstance(value, dict) and value:
         return [line for key in sorted(value) for line in _lines(f"{path}.{key}", value[key])]
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         return [line for index, child in enumerate(value) for line in _lines(f"{path}[{index}]", child)]
     if isinstance(value, str) and "\n" in value:
-        return [f"{path.lstrip('.')}:", *(f"    {line}" for line in value.splitlines())]
-    return [f"{path.lstrip('.')}: {orjson.dumps(value).decode()}"]
+        return [f"{path.lstrip('.')}:", *(f"    {_visible(line)}" for line in value.split("\n"))]
+    return [f"{path.lstrip('.')}: {_visible(orjson.dumps(value).decode())}"]
+
+
+def _visible(line: str) -> str:
+    """Carriage returns, exotic spaces and the like as escapes: else two lines may differ and look the same."""
+    return line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+import orjson
 
 SHORTEST = 6
 """Characters below which a value is no secret but a word, and replacing it would garble the text."""
@@ -13,10 +16,17 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """`secrets` are the values themselves: API keys, tokens."""
-        self._secrets = [secret.encode() for secret in secrets if len(secret) >= SHORTEST]
+        known = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        # Longest first: a secret may begin another one, whose end would stay.
+        ordered = sorted(known, key=lambda form: (-len(form), form))
+        self._secret = re.compile(b"|".join(re.escape(form) for form in ordered)) if ordered else None
 
     def clean(self, content: bytes) -> bytes:
         """`content` with each secret replaced by `[secret]`."""
-        for secret in self._secrets:
-            content = content.replace(secret, b"[secret]")
-        return content
+        return self._secret.sub(b"[secret]", content) if self._secret else content
+
+
+def _forms(secret: str) -> list[bytes]:
+    """How a secret is written: as it reads, in JSON, and in JSON that is itself a text in JSON (a tool's arguments)."""
+    in_json = orjson.dumps(secret)[1:-1]
+    return [secret.encode(), in_json, orjson.dumps(in_json.decode())[1:-1]]

@@ -50,7 +50,7 @@ class Recording:
 
 def write(path: Path, recording: Recording, redactor: Redactor) -> None:
     """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once."""
-    lines = [to_line(interaction) for interaction in recording.interactions]
+    lines = [_line(interaction) for interaction in recording.interactions]
     counts = Counter(text for line in lines for text in _long_texts(line))
     shared = {text: _digest(text) for text, count in counts.items() if count > 1}
     written: set[str] = set()
@@ -112,7 +112,12 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
 
 
 def to_line(interaction: Interaction) -> dict[str, Any]:
-    """An interaction as JSON, every text in full."""
+    """An interaction as a line of the file, every text in full."""
+    line: dict[str, Any] = _packed(_line(interaction), {})
+    return line
+
+
+def _line(interaction: Interaction) -> dict[str, Any]:
     request = interaction.request
     response: dict[str, Any] = {"status": interaction.status, "body": interaction.body}
     if interaction.content_type != "application/json":
@@ -149,17 +154,23 @@ def _long_texts(value: Any) -> Iterator[str]:
 
 
 def _packed(value: Any, shared: dict[str, str]) -> Any:
+    """`{"$text": name}` for a shared text; a value that has this form itself becomes `{"$text": [its text]}`."""
     if isinstance(value, str):
         return {"$text": shared[value]} if value in shared else value
     if isinstance(value, dict):
-        return {key: _packed(child, shared) for key, child in value.items()}
+        packed = {key: _packed(child, shared) for key, child in value.items()}
+        return {"$text": [packed["$text"]]} if packed.keys() == {"$text"} else packed
     return [_packed(child, shared) for child in value] if isinstance(value, list) else value
 
 
 def _unpacked(value: Any, texts: dict[str, str]) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"$text"}:
-            return texts[value["$text"]]
+            name = value["$text"]
+            if not isinstance(name, list):
+                return texts[name]
+            (own,) = name
+            return {"$text": _unpacked(own, texts)}
         return {key: _unpacked(child, texts) for key, child in value.items()}
     return [_unpacked(child, texts) for child in value] if isinstance(value, list) else value
 

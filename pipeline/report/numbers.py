@@ -8,13 +8,13 @@ NONE = "-"
 """Stands for a number that there is none of."""
 
 
-def percent(share: float) -> str:
+def percent(share: float, decimals: int = 1) -> str:
     """A share from 0 to 1: `97.5 %`."""
-    return NONE if math.isnan(share) else f"{100 * share:.1f} %"
+    return NONE if math.isnan(share) else f"{100 * share:.{decimals}f} %"
 
 
 def seconds(value: float) -> str:
-    """A duration: `420 µs`, `42 ms`, `1.52 s`, `12 min`, `2.5 h`."""
+    """A duration: `420 µs`, `42 ms`, `1.52 s`, `1.7 min`, `12 min`, `2.5 h`."""
     if math.isnan(value):
         return NONE
     if value < 0.9995e-3:
@@ -23,13 +23,17 @@ def seconds(value: float) -> str:
         return f"{value * 1e3:.0f} ms"
     if value < 99.5:
         return f"{value:.2f} s" if value < 9.995 else f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 5970 else f"{value / 3600:.1f} h"
+    if value < 5970:
+        return f"{value / 60:.1f} min" if value < 597 else f"{value / 60:.0f} min"
+    return f"{value / 3600:.1f} h"
 
 
 def dollars(value: float) -> str:
-    """US dollars: `$2.25`, `$0.27`, and four decimals below a cent: `$0.0041`."""
+    """US dollars: `$2.25`, `$0.27`, with four decimals below ten cents: `$0.0041`, and `<$0.0001` below those."""
     if math.isnan(value):
         return NONE
+    if 0 < value < 0.00005:
+        return "<$0.0001"
     return f"${value:,.2f}" if value == 0 or value >= 0.095 else f"${value:.4f}"
 
 
@@ -37,9 +41,9 @@ def ratio(value: float) -> str:
     """A factor: `8.3×`, `0.21×`."""
     if math.isnan(value):
         return NONE
-    return f"{value:.1f}×" if value >= 1 else f"{value:.2f}×"
+    return f"{value:.1f}×" if value >= 0.995 else f"{value:.2f}×"
 
 
 def points(difference: float) -> str:
     """A signed difference of two shares, in percentage points: `+1.3 pp`."""
-    return NONE if math.isnan(difference) else f"{100 * difference:+.1f} pp"
+    return NONE if math.isnan(difference) else f"{100 * difference:+z.1f} pp"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.comparison import Comparison
-from pipeline.report.numbers import dollars, percent, ratio, seconds
+from pipeline.report.numbers import NONE, dollars, percent, ratio, seconds
 from pipeline.scorecard import Scorecard
 
 TITLES = {
@@ -39,9 +39,11 @@ def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for heading in ("accuracy", "95 % interval", "hard", "entity F1", "unparsed", "p50", "p95", "per 1,000"):
+    names = list(dict.fromkeys(name for card in report.scorecards.values() for name in list(card.secondary)[:1]))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("", no_wrap=True)
+    secondary = [name.replace("_", " ") for name in names]
+    for heading in ("accuracy", "interval", "hard", *secondary, "unparsed", "p50", "p95", "per 1,000"):
         table.add_column(heading, justify="right", no_wrap=True)
     for stage, card in report.scorecards.items():
         low, high = card.accuracy.interval
@@ -50,7 +52,7 @@ def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
             percent(card.accuracy.value),
             f"{100 * low:.1f}-{100 * high:.1f}",
             percent(card.accuracy_of("hard").value),
-            *[f"{value:.2f}" for value in list(card.secondary.values())[:1]] or ["-"],
+            *[f"{card.secondary[name]:.2f}" if name in card.secondary else NONE for name in names],
             percent(card.parse_failures.value),
             seconds(card.latency.p50),
             seconds(card.latency.p95),

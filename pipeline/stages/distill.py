@@ -12,6 +12,7 @@ from dspy.teleprompt import BootstrapFinetune
 
 from pipeline.errors import StageError
 from pipeline.stages.finetuning import EndpointProvider, TuningReport
+from pipeline.stages.runtime import failing_with_its_calls
 from pipeline.task import Task
 
 
@@ -65,11 +66,10 @@ def distill(
     )
     logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
     try:
-        program = optimizer.compile(plain, trainset=list(train), teacher=optimized)
-    except StageError:
-        raise
+        with failing_with_its_calls():
+            program = optimizer.compile(plain, trainset=list(train), teacher=optimized)
     except Exception as error:
-        if isinstance(error.__cause__, StageError):
+        if isinstance(error.__cause__, StageError):  # the job's own error, which DSPy wraps
             raise error.__cause__ from error
         raise
     if provider.report is None:

@@ -54,23 +54,39 @@ class _Observed(dspy.Module):
     def __init__(self, program: dspy.Module) -> None:
         super().__init__()
         self.program = program
+        self.error: Exception | None = None
+        """The first that an item ended in; DSPy's Evaluate keeps it to its log."""
 
     def forward(self, **inputs: Any) -> dspy.Prediction:
         with listening() as calls:
             try:
-                answer, failure = self.program(**inputs), ""
-            except AdapterParseError as error:
-                answer, failure = dspy.Prediction(), str(error.lm_response)
-        return dspy.Prediction(answer=answer, parse_failure=failure, calls=tuple(calls))
+                answer, failed = self.program(**inputs), False
+            except AdapterParseError:
+                answer, failed = dspy.Prediction(), True
+            except Exception as error:
+                self.error = self.error or error
+                raise
+        return dspy.Prediction(answer=answer, parse_failure=failed, calls=tuple(calls))
 
 
 def _score(program: dspy.Module, examples: Sequence[dspy.Example], task: Task, num_threads: int) -> list[ItemResult]:
+    observed = _Observed(program)
+
     def metric(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
-        return not prediction.parse_failure and task.metric(example, prediction.answer)
+        try:
+            return not prediction.parse_failure and task.metric(example, prediction.answer)
+        except Exception as error:
+            observed.error = observed.error or error
+            raise
 
     runner = Evaluate(devset=list(examples), metric=metric, num_threads=num_threads, max_errors=1)
     logging.getLogger("dspy.evaluate.evaluate").setLevel(logging.WARNING)
-    outcome = runner(_Observed(program))
+    try:
+        outcome = runner(observed)
+    except Exception as error:
+        if observed.error is not None:
+            raise observed.error from error
+        raise
     return [_result(example, prediction, bool(score), task) for example, prediction, score in outcome.results]
 
 

@@ -94,7 +94,7 @@ class EndpointProvider(Provider):
         Raises:
             FineTuningError: the job failed or was cancelled; carries the provider's reason.
         """
-        prefix, _, name = model.rpartition("/")
+        prefix, _, name = model.partition("/")
         content = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
         uploaded = self._client.files.create(file=("training.jsonl", io.BytesIO(content)), purpose="fine-tune")
         # hyperparameters go as the profile names them: other endpoints take more than the SDK's types know

@@ -8,10 +8,21 @@ from collections.abc import Sequence
 
 import dspy
 
+from pipeline.stages.runtime import failing_with_its_calls
 from pipeline.task import Task
 
 MINIBATCH = 20
 """Dev items a trial is tried on before the best go on to all of them; DSPy's 35 would be over half of a small split."""
+
+TRANSIENT = (
+    "trial_logs",
+    "score",
+    "total_calls",
+    "prompt_model_total_calls",
+    "candidate_programs",
+    "mb_candidate_programs",
+)
+"""What MIPROv2 leaves on its result, and every copy of the program would carry along."""
 
 
 def optimize(
@@ -41,12 +52,12 @@ def optimize(
         verbose=False,
     )
     logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), failing_with_its_calls():
         warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
         optimized = optimizer.compile(
             program, trainset=list(train), valset=list(dev), seed=seed, minibatch_size=min(MINIBATCH, len(dev))
         )
-    for transient in ("trial_logs", "score", "total_calls", "prompt_model_total_calls"):
+    for transient in TRANSIENT:
         optimized.__dict__.pop(transient, None)
     optimized.set_lm(teacher)
     return optimized

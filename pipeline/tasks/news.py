@@ -68,10 +68,10 @@ def _entities(row: Row) -> str | None:
     entities = row["entities"]
     if not entities:
         return "entities: empty, must name at least one"
-    if len(set(entities)) != len(entities):
-        return "entities: an entity is listed twice"
-    missing = [entity for entity in entities if not isinstance(entity, str) or entity not in row["article"]]
-    return f"entities: {missing[0]!r} does not occur verbatim in the article" if missing else None
+    for entity in entities:
+        if not isinstance(entity, str) or not entity.strip() or entity not in row["article"]:
+            return f"entities: {entity!r} does not occur verbatim in the article"
+    return "entities: an entity is listed twice" if len(set(entities)) != len(entities) else None
 
 
 def _names_own_category(row: Row) -> str | None:

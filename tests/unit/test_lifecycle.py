@@ -1,62 +1,74 @@
 """A whole distillation against a loopback endpoint: recorded once, replayed to the same results without it."""
 
-import dataclasses
-import random
-from collections import defaultdict
-
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+import dspy
+
 from pipeline.lifecycle import Lifecycle
+from pipeline.settings import load_settings
 from pipeline.stages.graph import EVALUATIONS, STAGES
 from tests.endpoint import Endpoint, served
-
-SIZES = {"train": 6, "dev": 2, "test": 3}
-"""Rows of each label that the small copy of the data keeps."""
+from tests.projects import write_project
 
 
-@pytest.fixture
-def small(lifecycle, tmp_path):
-    for split, size in SIZES.items():
-        taken = defaultdict(list)
-        for line in (lifecycle.settings.golden / "news" / f"{split}.jsonl").read_text("utf-8").splitlines():
-            label = next(label for label in lifecycle.task.labels if f'"category": "{label}"' in line)
-            taken[label].append(line)
-        lines = [line for label in taken for line in taken[label][:size]]
-        random.Random(1).shuffle(lines)
-        path = tmp_path / "golden" / "news" / f"{split}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", "utf-8")
-
-    def settings(url):
-        profile = lifecycle.profile
-        tuned = dataclasses.replace(profile.finetuning, poll_seconds=0.01)
-        return dataclasses.replace(
-            lifecycle.settings,
-            golden=tmp_path / "golden",
-            cassettes=tmp_path / "cassettes",
-            profile=dataclasses.replace(
-                profile,
-                teacher=dataclasses.replace(profile.teacher, model="openai/teacher", api_base=url),
-                student=dataclasses.replace(profile.student, model="openai/student", api_base=url),
-                finetuning=tuned,
-                alone=4,
-            ),
-        )
-
-    return settings
-
-
-@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # Starlette leaves an upload's file to the collector
-def test_replay_gives_what_was_recorded_without_the_endpoint(small):
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
     with served(Endpoint()) as endpoint:
-        settings = small(endpoint.url)
-        recorded = Lifecycle(settings, record=STAGES, tell=lambda message: None)
-        cards = {stage: recorded.scorecard(stage) for stage in EVALUATIONS}
-        sent = endpoint.requests.total()
-    replayed = Lifecycle(settings)
-    assert {stage: replayed.scorecard(stage) for stage in EVALUATIONS} == cards
+        write_project(folder, endpoint.url)
+        lifecycle = Lifecycle(load_settings(folder), record=STAGES)
+        for stage in EVALUATIONS:
+            lifecycle.scorecard(stage)
+    return lifecycle
+
+
+@pytest.fixture(scope="module")
+def replayed(recorded):
+    lifecycle = Lifecycle(recorded.settings)
+    for stage in EVALUATIONS:
+        lifecycle.scorecard(stage)
+    return lifecycle
+
+
+def test_replay_gives_what_was_recorded_without_the_endpoint(recorded, replayed):
+    assert replayed.scorecards == recorded.scorecards
     assert replayed.distillation.tuning == recorded.distillation.tuning
-    assert endpoint.requests.total() == sent
-    assert cards["student"].parse_failures.value == 1
-    assert cards["distilled"].accuracy == cards["optimized"].accuracy
+
+
+def test_an_untuned_model_that_answers_nonsense_scores_nothing(replayed):
+    assert replayed.scorecard("student").parse_failures.value == 1
+
+
+def test_the_distilled_student_answers_like_its_teacher(replayed):
+    assert not replayed.comparison.lost
+
+
+def test_replay_costs_what_the_recording_cost(recorded, replayed):
+    costs = {stage: recorded.ledger.cost_per_1000(stage) for stage in EVALUATIONS}
+    assert {stage: replayed.ledger.cost_per_1000(stage) for stage in EVALUATIONS} == costs
+
+
+@pytest.mark.parametrize(("stage", "attribute"), [("optimize", "optimized_program"), ("distill", "distillation")])
+def test_saved_programs_load_with_stock_dspy(recorded, stage, attribute):
+    loaded = recorded.task.program()
+    loaded.load(str(recorded.artefacts / f"{stage}.json"))
+    made = getattr(recorded, attribute)
+    program = made if isinstance(made, dspy.Module) else made.program
+    assert [p.signature.instructions for p in loaded.predictors()] == [
+        p.signature.instructions for p in program.predictors()
+    ]
+    assert [len(p.demos) for p in loaded.predictors()] == [len(p.demos) for p in program.predictors()]
+
+
+def test_single_calls_replay_with_their_recorded_seconds(replayed):
+    card = replayed.scorecard("distilled")
+    alone = next(item for item in card.items if item.alone)
+    with replayed.lone_calls("distilled") as again:
+        assert [call.seconds for call in again(alone.id)] == [alone.seconds]
+
+
+def test_nothing_secret_is_saved(recorded):
+    saved = [path.read_text("utf-8") for path in recorded.artefacts.glob("*.json")]
+    assert saved
+    assert not [text for text in saved if "api_key" in text]

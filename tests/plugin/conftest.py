@@ -1,0 +1,81 @@
+"""A small project, recorded once through the plugin itself; every test gets a copy of its own."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from tests.endpoint import Endpoint, served
+from tests.projects import write_project
+
+# pytester forgets the modules that a run inside it imported; numpy cannot be loaded twice, and all take time.
+for name in ("dspy", "dspy.teleprompt", "genai_prices", "openai", "optuna", "rich.console", "scipy.stats"):
+    importlib.import_module(name)
+for stage in ("evaluate", "optimize", "distill", "finetuning", "runtime"):
+    importlib.import_module(f"pipeline.stages.{stage}")
+for layer in ("lifecycle", "tasks.news", "testing.options"):
+    importlib.import_module(f"pipeline.{layer}")
+
+ROOT = __file__.rpartition("tests")[0]
+GATES = """
+import pytest
+
+@pytest.mark.teacher
+def test_teacher(gate): gate("teacher_accuracy")
+
+@pytest.mark.teacher
+def test_plain_teacher(teacher_scorecard): assert teacher_scorecard.n
+
+@pytest.mark.student
+def test_student(student_scorecard): assert student_scorecard.n
+
+@pytest.mark.distill
+def test_retention(gate): gate("retention")
+
+@pytest.mark.latency
+def test_latency(latency_benchmark): latency_benchmark("student")
+
+def test_accepted(accepted): accepted("student")
+"""
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded")
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    with served(Endpoint()) as endpoint:
+        write_project(folder, endpoint.url)
+        (folder / "test_gates.py").write_text(GATES, "utf-8")
+        command = [sys.executable, "-m", "pytest", "--record", "--update-golden", "-p", "no:xdist"]
+        done = subprocess.run(
+            command, cwd=folder, env=environment | {"PYTHONPATH": ROOT}, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "recording.txt").write_text(done.stdout, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def project(recorded, pytester, monkeypatch):
+    """`pytester` in a copy of the recorded project, as a user's shell outside of CI would run it."""
+    for name in ("CI", "DISTILLGATE_PROFILE", "PYTEST_XDIST_WORKER", "CLOUD_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copytree(recorded, pytester.path, dirs_exist_ok=True)
+    return pytester
+
+
+@pytest.fixture
+def settings(project):
+    """Replace text in the project's `pyproject.toml`."""
+
+    def change(old, new):
+        path = project.path / "pyproject.toml"
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    return change

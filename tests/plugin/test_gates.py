@@ -1,0 +1,36 @@
+"""The `gate` fixture: one bound, one assertion, one paragraph when it is missed."""
+
+import xml.etree.ElementTree as ET
+
+
+def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
+    settings("teacher_accuracy = { min = 0.1 }", "teacher_accuracy = { min = 0.99 }")
+    result = project.runpytest("-k", "test_teacher", "--junitxml=junit.xml")
+    result.assert_outcomes(failed=1, deselected=5)
+    result.stdout.re_match_lines(
+        [
+            r"gate teacher_accuracy FAILED: [\d.]+ % \(must be ≥ 0\.99; n = 18, 95 % interval [\d.]+ % to [\d.]+ %\)",
+            r"first of \d+ misses:",
+            r"  news-test-\d+ \((easy|hard)\): expected \w+, got \w+",
+        ],
+        consecutive=True,
+    )
+    result.stdout.no_fnmatch_line("*Error*")
+    result.stdout.no_fnmatch_line("*During handling*")
+    numbers = {p.get("name"): p.get("value") for p in ET.parse(project.path / "junit.xml").iter("property")}
+    assert numbers["teacher_accuracy.n"] == "18"
+    assert numbers["teacher_accuracy.bound"] == "≥ 0.99"
+    assert 0 < float(numbers["teacher_accuracy.value"]) < 0.99
+
+
+def test_a_gate_that_is_not_bounded_skips(project, settings):
+    settings("retention = { min = 0.90 }\n", "")
+    project.runpytest("-k", "retention", "-rs").stdout.fnmatch_lines(["*no bound for retention in*"])
+
+
+def test_an_unknown_gate_names_the_known(project, settings):
+    settings("retention = { min = 0.90 }", "retentoin = { min = 0.90 }")
+    (project.path / "test_gates.py").write_text("def test_typo(gate): gate('retentoin')\n", "utf-8")
+    result = project.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*gates.retentoin is unknown; valid: cost_reduction, latency_ratio,*"])

@@ -1,0 +1,63 @@
+"""Small projects for tests: the news task over a few rows, recorded from a loopback endpoint."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "news"
+SIZES = {"train": 6, "dev": 2, "test": 3}
+"""Rows of each label that the small copy keeps."""
+
+SETTINGS = """
+[tool.pytest.ini_options]
+addopts = "-p no:cacheprovider -p no:randomly"
+
+[tool.distillgate]
+task = "pipeline.tasks.news:task"
+profile = "loopback"
+
+[tool.distillgate.gates]
+teacher_accuracy = {{ min = 0.1 }}
+student_accuracy = {{ min = 0.1 }}
+retention = {{ min = 0.90 }}
+parse_failures = {{ max = 0.5 }}
+latency_ratio = {{ max = 100 }}
+
+[tool.distillgate.profiles.loopback]
+api_base = "{url}"
+num_threads = 2
+alone = 4
+machine_usd_per_hour = 0.1
+teacher = {{ model = "openai/teacher" }}
+student = {{ model = "openai/student" }}
+finetuning = {{ poll_seconds = 0.01, hyperparameters = {{ n_epochs = 1 }} }}
+
+[tool.distillgate.profiles.cloud]
+api_key_env = "CLOUD_KEY"
+teacher = {{ model = "openai/gpt-4o", retires = 2020-01-01 }}
+student = {{ model = "openai/gpt-4o-mini" }}
+finetuning = {{ usd_per_million_tokens = 3.0 }}
+"""
+
+
+def small_golden(target: Path, sizes: Mapping[str, int] = SIZES) -> None:
+    """Write a balanced part of the news data to `target`, in an order of its own."""
+    for split, size in sizes.items():
+        taken: dict[str, list[str]] = defaultdict(list)
+        for line in (GOLDEN / f"{split}.jsonl").read_text("utf-8").splitlines():
+            taken[json.loads(line)["category"]].append(line)
+        lines = [line for rows in taken.values() for line in rows[:size]]
+        random.Random(1).shuffle(lines)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / f"{split}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_project(folder: Path, url: str) -> None:
+    """A project with the news task, small data and the plugin wired in, against the endpoint at `url`."""
+    small_golden(folder / "golden" / "news")
+    (folder / "pyproject.toml").write_text(SETTINGS.format(url=url), "utf-8")
+    (folder / "conftest.py").write_text('pytest_plugins = ["pipeline.testing"]\n', "utf-8")

@@ -1,0 +1,176 @@
+"""`[tool.distillgate]`: where the project and the profile are found, where keys come from, what the table yields."""
+
+import datetime
+
+import pytest
+
+from pipeline.errors import SettingsError
+from pipeline.profiles import Price
+from pipeline.settings import Gate, find_root, load_settings, secret
+
+TWO_PROFILES = """
+[tool.distillgate]
+task = "mine:task"
+profile = "in-table"
+
+[tool.distillgate.gates]
+retention = { min = 0.9 }
+latency_ratio = { max = 1 }
+
+[tool.distillgate.profiles.in-table]
+teacher = { model = "openai/big" }
+student = { model = "openai/little" }
+
+[tool.distillgate.profiles.in-environment]
+api_base = "http://127.0.0.1:1/v1"
+api_key_env = "SHARED_KEY"
+machine_usd_per_hour = 1
+teacher = { model = "openai/big", api_key_env = "OWN_KEY", temperature = 1, retires = 2027-01-14 }
+student = { model = "openai/little", price = { input = 0.15, output = 0.6 } }
+finetuning = { suffix = "mine", poll_seconds = 5, hyperparameters = { n_epochs = 3 } }
+
+[tool.distillgate.profiles.argument]
+teacher = { model = "openai/big" }
+student = { model = "openai/little" }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_profile_from_outside(monkeypatch):
+    monkeypatch.delenv("DISTILLGATE_PROFILE", raising=False)
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(TWO_PROFILES, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "chosen"),
+    [
+        pytest.param("argument", "in-environment", "argument", id="argument-before-variable"),
+        pytest.param(None, "in-environment", "in-environment", id="variable-before-table"),
+        pytest.param(None, None, "in-table", id="table"),
+        pytest.param(None, "", "in-table", id="empty-variable-counts-as-unset"),
+    ],
+)
+def test_the_profile_is_the_argument_then_the_variable_then_the_tables(root, monkeypatch, argument, variable, chosen):
+    if variable is not None:
+        monkeypatch.setenv("DISTILLGATE_PROFILE", variable)
+    assert load_settings(root, argument).profile.name == chosen
+
+
+def test_a_table_without_a_profile_key_means_the_profile_called_local(root):
+    path = root / "pyproject.toml"
+    path.write_text(TWO_PROFILES.replace('profile = "in-table"', "").replace("in-table", "local"), "utf-8")
+    assert load_settings(root).profile.name == "local"
+
+
+def test_an_undefined_profile_is_an_error_listing_the_defined_ones(root):
+    with pytest.raises(SettingsError, match=r"no profile 'other'; .*: in-table, in-environment, argument$"):
+        load_settings(root, "other")
+
+
+def test_folders_are_taken_from_the_root_of_the_project(root):
+    settings = load_settings(root)
+    assert (settings.golden, settings.cassettes) == (root / "golden", root / "cassettes")
+
+
+def test_all_profiles_are_named_in_the_order_of_the_file(root):
+    assert load_settings(root).profiles == ("in-table", "in-environment", "argument")
+
+
+def test_gates_carry_their_bounds(root):
+    assert load_settings(root).gates == {
+        "retention": Gate("retention", minimum=0.9),
+        "latency_ratio": Gate("latency_ratio", maximum=1.0),
+    }
+
+
+def test_both_models_share_the_endpoint_of_their_profile(root):
+    profile = load_settings(root, "in-environment").profile
+    assert {model.api_base for model in (profile.teacher, profile.student)} == {"http://127.0.0.1:1/v1"}
+
+
+def test_a_models_own_key_goes_before_that_of_its_profile(root):
+    profile = load_settings(root, "in-environment").profile
+    assert (profile.teacher.api_key_env, profile.student.api_key_env) == ("OWN_KEY", "SHARED_KEY")
+
+
+def test_a_profile_carries_prices_retirement_and_tuning(root):
+    profile = load_settings(root, "in-environment").profile
+    assert profile.student.price == Price(input=0.15, output=0.6)
+    assert profile.teacher.retires == datetime.date(2027, 1, 14)
+    assert (profile.machine_usd_per_hour, profile.teacher.temperature) == (1.0, 1.0)
+    assert (profile.finetuning.suffix, profile.finetuning.poll_seconds) == ("mine", 5.0)
+    assert profile.finetuning.hyperparameters == {"n_epochs": 3}
+
+
+@pytest.mark.parametrize(("value", "skips"), [(None, False), ("fail", False), ("skip", True)])
+def test_unfinished_recordings_fail_unless_the_table_says_skip(root, value, skips):
+    if value:
+        path = root / "pyproject.toml"
+        path.write_text(TWO_PROFILES.replace("[tool.distillgate]", f'[tool.distillgate]\nunfinished = "{value}"'))
+    assert load_settings(root).skip_unfinished is skips
+
+
+@pytest.mark.parametrize("profile", ["local", "openai"])
+def test_the_settings_of_this_project_load(pytestconfig, profile):
+    root = find_root(pytestconfig.rootpath)
+    assert load_settings(root, profile).profile.name == profile
+
+
+def test_the_root_is_the_nearest_folder_upwards_with_the_table(root):
+    inner = root / "packages" / "one"
+    inner.mkdir(parents=True)
+    (inner / "pyproject.toml").write_text("[tool.other]\n")
+    assert find_root(inner) == root
+
+
+def test_without_a_table_anywhere_the_error_says_what_to_add(tmp_path):
+    top = type(tmp_path)(tmp_path.anchor)
+    with pytest.raises(SettingsError, match=r"no pyproject\.toml with a \[tool\.distillgate\] table"):
+        find_root(top)
+
+
+@pytest.mark.parametrize("read", [find_root, load_settings])
+def test_broken_toml_is_an_error_naming_file_and_line(tmp_path, read):
+    (tmp_path / "pyproject.toml").write_text("[tool.distillgate]\ntask = \n")
+    with pytest.raises(SettingsError, match=r"pyproject\.toml: .*line 2"):
+        read(tmp_path)
+
+
+def test_a_folder_without_pyproject_is_an_error_naming_the_file(tmp_path):
+    with pytest.raises(SettingsError, match=r"pyproject\.toml: .*No such file"):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "line", "found"),
+    [
+        pytest.param("from-environment", "A_KEY=from-file", "from-environment", id="environment-first"),
+        pytest.param(None, "A_KEY=from-file", "from-file", id="then-file"),
+        pytest.param("", "A_KEY=from-file", "from-file", id="empty-variable-counts-as-unset"),
+        pytest.param(None, "A_KEY=", None, id="empty-line-counts-as-unset"),
+        pytest.param(None, "ANOTHER_KEY=x", None, id="nowhere"),
+        pytest.param(None, None, None, id="no-file"),
+    ],
+)
+def test_a_secret_comes_from_the_environment_and_failing_that_from_the_env_file(
+    tmp_path, monkeypatch, variable, line, found
+):
+    monkeypatch.delenv("A_KEY", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("A_KEY", variable)
+    if line is not None:
+        (tmp_path / ".env").write_text(f"{line}\n")
+    assert secret("A_KEY", tmp_path) == found
+
+
+def test_the_env_file_is_that_of_the_root_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.delenv("A_KEY", raising=False)
+    (tmp_path / ".env").write_text("A_KEY=of-the-folder-above\n")
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert secret("A_KEY", tmp_path / "project") is None
