@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -51,7 +52,7 @@ class Comparison:
         nan where the teacher has so few hits that a resample holds none.
         """
         import numpy as np
-        from scipy.stats import bootstrap
+        from scipy.stats import DegenerateDataWarning, bootstrap
 
         student = np.array([item.correct for item in self.student.items], dtype=float)
         teacher = np.array([item.correct for item in self.teacher.items], dtype=float)
@@ -64,15 +65,17 @@ class Comparison:
             hits = teacher.sum(axis=axis)
             return np.divide(student.sum(axis=axis), hits, out=np.full_like(hits, np.nan), where=hits > 0)
 
-        interval = bootstrap(
-            (student, teacher),
-            retained,
-            n_resamples=RESAMPLES,
-            paired=True,
-            vectorized=True,
-            method="percentile",
-            rng=np.random.default_rng(self.seed),
-        ).confidence_interval
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegenerateDataWarning)  # what it warns of is the nan
+            interval = bootstrap(
+                (student, teacher),
+                retained,
+                n_resamples=RESAMPLES,
+                paired=True,
+                vectorized=True,
+                method="percentile",
+                rng=np.random.default_rng(self.seed),
+            ).confidence_interval
         return float(interval.low), float(interval.high)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,15 +108,18 @@ def _parse(path: Path, number: int, line: bytes, task: Task) -> Row:
         raise broken(f"not a JSON object on one line ({error})") from error
     if not isinstance(row, dict):
         raise broken(f"a JSON {type(row).__name__}, must be an object")
-    types: dict[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
-    types |= task.fields
-    for name, expected in types.items():
+    types: Mapping[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
+    types = {**types, **task.fields}
+    known = {**types, **task.worked}
+    for name, expected in known.items():
         if name not in row:
+            if name in task.worked:
+                continue
             raise broken(f"{name}: missing; a row has {', '.join(sorted(types))}")
         if not isinstance(row[name], expected) or row[name] == "":
             raise broken(f"{name}: must be a non-empty {expected.__name__}, is {row[name]!r}")
-    if unknown := sorted(row.keys() - types.keys()):
-        raise broken(f"{unknown[0]}: unknown field; a row has {', '.join(sorted(types))}")
+    if unknown := sorted(row.keys() - known.keys()):
+        raise broken(f"{unknown[0]}: unknown field; a row has {', '.join(sorted(known))}")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", row["id"]):
         raise broken(f"id: {row['id']!r} must be lower-case letters, digits and hyphens")
     if row[task.label] not in task.labels:

@@ -51,6 +51,10 @@ class Task:
     fields: Mapping[str, type] = field(default_factory=dict)
     """Required fields of a row besides `id`, `difficulty`, the inputs and the label, with their types."""
 
+    worked: Mapping[str, type] = field(default_factory=dict)
+    """Fields that complete a row's answer, such as `reasoning`, with their types. A row may lack them; training rows
+    that hold them all become the demonstrations among which the optimiser chooses."""
+
     rules: tuple[Rule, ...] = ()
     """What this task demands of each golden row on top of the general rules."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import dspy
 
@@ -35,12 +37,14 @@ def optimize(
 ) -> dspy.Module:
     """A compiled program whose predictors carry the teacher's LM.
 
-    Candidates are bootstrapped from `train` and compared on `dev`; the test split is never seen. Every random choice
-    follows from `seed`. Proposals are sampled at temperature 1, one at a time, in a fixed order.
+    Demonstrations are drawn from the worked rows of `train`, or bootstrapped where it has none, and compared on
+    `dev`; the test split is never seen. Every random choice follows from `seed`. Proposals are sampled at temperature
+    1, one at a time, in a fixed order.
     """
     program = task.program()
     program.set_lm(teacher)
-    optimizer = dspy.MIPROv2(
+    optimizer = _Optimizer(
+        task,
         metric=task.metric,
         prompt_model=teacher,
         task_model=teacher,
@@ -61,3 +65,45 @@ def optimize(
         optimized.__dict__.pop(transient, None)
     optimized.set_lm(teacher)
     return optimized
+
+
+class _Optimizer(dspy.MIPROv2):
+    """MIPROv2 whose demonstrations are worked training rows, of each label equally many.
+
+    A small teacher explains its own right answers badly, and MIPROv2 shows what it bootstraps: measured on the news
+    data's dev split, the 1.5 B teacher with its own explanations reached 0.80 (n = 60).
+    """
+
+    def __init__(self, task: Task, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._task = task
+
+    def _bootstrap_fewshot_examples(
+        self,
+        program: dspy.Module,
+        trainset: list[dspy.Example],
+        seed: int,
+        teacher: Any,
+        *,
+        num_fewshot_candidates: int,
+        **settings: Any,
+    ) -> dict[int, list[list[dspy.Example]]] | None:
+        worked = [row for row in trainset if self._task.worked and all(name in row for name in self._task.worked)]
+        hard = [row for row in worked if row.difficulty == "hard"]
+        by_label = {
+            label: [row for row in hard if row[self._task.label] == label]
+            or [row for row in worked if row[self._task.label] == label]
+            for label in self._task.labels
+        }
+        if len(program.predictors()) != 1 or not all(by_label.values()):
+            stock: dict[int, list[list[dspy.Example]]] | None = super()._bootstrap_fewshot_examples(
+                program, trainset, seed, teacher, num_fewshot_candidates=num_fewshot_candidates, **settings
+            )
+            return stock
+        draw = random.Random(seed)  # noqa: S311  # reproducible, not secret
+        candidates: list[list[dspy.Example]] = [[]]  # as in MIPROv2, the first shows nothing
+        for _ in range(1, num_fewshot_candidates):
+            shown = [draw.choice(rows) for rows in by_label.values()]
+            draw.shuffle(shown)
+            candidates.append(shown)
+        return {0: candidates}

@@ -14,7 +14,13 @@ CATEGORIES: tuple[str, ...] = get_args(Category)
 
 
 class ClassifyNews(dspy.Signature):
-    """Label the news item with the desk that would have to check its main statement, not with its setting."""
+    """Name the desk that would have to check what the news item states. What is stated decides, not where it is set.
+    politics: who governs and what is decided in law: votes, bills, treaties, offices, protest, whatever they are about
+    technology: what a device, program or machine does, how it is built, how it fails, wherever it is used
+    sports: contests, athletes, squads, results, injuries before the next match
+    health: illness, treatment, care, evidence, outbreaks, famous people's too
+    finance: markets, earnings, prices, loans, takeovers, insolvency, clubs' and studios' too
+    entertainment: film, music, television, stage, games, books, awards, celebrities"""
 
     article: str = dspy.InputField()
     category: Category = dspy.OutputField()
@@ -28,7 +34,8 @@ class NewsClassifier(dspy.Module):
     def __init__(self) -> None:
         """Build the one predictor; its reasoning is kept short because every token costs."""
         super().__init__()
-        self.classify = dspy.ChainOfThought(ClassifyNews, rationale_field=dspy.OutputField(desc="one short sentence"))
+        rationale = dspy.OutputField(desc="what is reported, a colon, the category; then what is only the setting")
+        self.classify = dspy.ChainOfThought(ClassifyNews, rationale_field=rationale)
 
     def forward(self, article: str) -> dspy.Prediction:
         """Classify one article; the category comes back stripped and in lower case."""
@@ -89,5 +96,6 @@ task = Task(
     label="category",
     secondary={"entity_f1": entity_f1},
     fields={"entities": list},
+    worked={"reasoning": str, "summary": str},
     rules=(_words, _entities, _names_own_category),
 )

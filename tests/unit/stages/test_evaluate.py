@@ -122,5 +122,5 @@ def test_an_error_of_the_metric_is_no_wrong_answer_either():
     def broken(example, prediction, trace=None):
         raise ZeroDivisionError
 
-    with pytest.raises(Exception, match=r"division|cancelled due to errors"):
+    with pytest.raises(ZeroDivisionError):
         evaluate(program(Canned()), examples(3), task(metric=broken))
