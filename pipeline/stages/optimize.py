@@ -16,6 +16,9 @@ from pipeline.task import Task
 MINIBATCH = 20
 """Dev items a trial is tried on before the best go on to all of them; DSPy's 35 would be over half of a small split."""
 
+SHOWN_A_LABEL = 2
+"""Worked rows of each label that a demonstration set holds."""
+
 TRANSIENT = (
     "trial_logs",
     "score",
@@ -70,8 +73,9 @@ def optimize(
 class _Optimizer(dspy.MIPROv2):
     """MIPROv2 whose demonstrations are worked training rows, of each label equally many.
 
-    A small teacher explains its own right answers badly, and MIPROv2 shows what it bootstraps: measured on the news
-    data's dev split, the 1.5 B teacher with its own explanations reached 0.80 (n = 60).
+    A small teacher explains its own right answers badly, and MIPROv2 shows what it bootstraps. Measured on the news
+    data's dev split with a 1.5 B teacher: 0.80 with four bootstrapped demonstrations (n = 60); on its hard rows 18 of
+    24 with one worked row a label and 22 of 24 with two.
     """
 
     def __init__(self, task: Task, **settings: Any) -> None:
@@ -79,31 +83,26 @@ class _Optimizer(dspy.MIPROv2):
         self._task = task
 
     def _bootstrap_fewshot_examples(
-        self,
-        program: dspy.Module,
-        trainset: list[dspy.Example],
-        seed: int,
-        teacher: Any,
-        *,
-        num_fewshot_candidates: int,
-        **settings: Any,
+        self, program: dspy.Module, trainset: list[dspy.Example], seed: int, teacher: Any, **settings: Any
     ) -> dict[int, list[list[dspy.Example]]] | None:
-        worked = [row for row in trainset if self._task.worked and all(name in row for name in self._task.worked)]
-        hard = [row for row in worked if row.difficulty == "hard"]
-        by_label = {
-            label: [row for row in hard if row[self._task.label] == label]
-            or [row for row in worked if row[self._task.label] == label]
-            for label in self._task.labels
-        }
-        if len(program.predictors()) != 1 or not all(by_label.values()):
+        pools = [self._pool(trainset, label) for label in self._task.labels]
+        if len(program.predictors()) != 1 or min(map(len, pools)) < SHOWN_A_LABEL:
             stock: dict[int, list[list[dspy.Example]]] | None = super()._bootstrap_fewshot_examples(
-                program, trainset, seed, teacher, num_fewshot_candidates=num_fewshot_candidates, **settings
+                program, trainset, seed, teacher, **settings
             )
             return stock
         draw = random.Random(seed)  # noqa: S311  # reproducible, not secret
         candidates: list[list[dspy.Example]] = [[]]  # as in MIPROv2, the first shows nothing
-        for _ in range(1, num_fewshot_candidates):
-            shown = [draw.choice(rows) for rows in by_label.values()]
+        for _ in range(1, settings["num_fewshot_candidates"]):
+            shown = [row for pool in pools for row in draw.sample(pool, SHOWN_A_LABEL)]
             draw.shuffle(shown)
             candidates.append(shown)
         return {0: candidates}
+
+    def _pool(self, rows: list[dspy.Example], label: str) -> list[dspy.Example]:
+        """The shorter half of a label's worked rows, of the hard ones if there are any: short ones cost less a call."""
+        task = self._task
+        worked = [r for r in rows if r[task.label] == label and task.worked and all(name in r for name in task.worked)]
+        hard = [row for row in worked if row.difficulty == "hard"] or worked
+        hard.sort(key=lambda row: sum(len(str(row[name])) for name in task.inputs))
+        return hard[: max(SHOWN_A_LABEL, len(hard) // 2)]

@@ -1,0 +1,50 @@
+"""The README's own task works as it is written there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def tickets(pytester, monkeypatch):
+    for name in ("CI", "DISTILLGATE_PROFILE", "OPENAI_API_KEY", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    task, wiring = blocks("python")
+    (settings,) = blocks("toml")
+    (pytester.path / "tickets.py").write_text(task, "utf-8")
+    (pytester.path / "conftest.py").write_text(wiring, "utf-8")
+    (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
+    (gate,) = re.findall(r"`(def test_student_keeps_the_quality.*?)`", README)
+    (pytester.path / "test_gates.py").write_text(
+        f"{gate}\n\ndef test_data(golden): assert len(golden.test) == 2\n", "utf-8"
+    )
+    for split in ("train", "dev", "test"):
+        path = pytester.path / "golden" / "tickets" / f"{split}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [
+            {"id": f"{split}-{queue}", "ticket": f"{split}: about {queue}", "queue": queue, "difficulty": "easy"}
+            for queue in ("billing", "delivery")
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    pytester.syspathinsert()
+    return pytester
+
+
+def test_its_data_is_valid_and_its_gate_asks_for_the_recording(tickets):
+    result = tickets.runpytest()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["profile 'mine' has no recording *set OPENAI_API_KEY, then run: pytest*"])
+
+
+@pytest.mark.parametrize("option", sorted(set(re.findall(r"pytest [^`\n]*?(--[a-z-]+)", README))))
+def test_every_option_it_names_exists(pytester, option):
+    (pytester.path / "conftest.py").write_text('pytest_plugins = ["pipeline.testing"]\n', "utf-8")
+    assert option in pytester.runpytest("--help").stdout.str()
