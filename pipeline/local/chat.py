@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from pipeline.errors import LocalEndpointError
 from pipeline.local.engine import Engines
 from pipeline.local.models import Catalogue
+from pipeline.local.prefixes import SharedPrefixes
 from pipeline.local.responses import ApiError, json_object, not_found
 from pipeline.local.turns import BusyError
 
@@ -29,11 +30,13 @@ _PATH = "/v1/chat/completions"
 class ChatCompletions:
     """`POST /v1/chat/completions`."""
 
-    def __init__(self, catalogue: Catalogue, engines: Engines) -> None:
+    def __init__(self, catalogue: Catalogue, engines: Engines, slots: int) -> None:
+        """`slots` is how many requests a model's process answers at a time."""
         self._catalogue = catalogue
         self._engines = engines
         # a proxy set in the environment knows nothing of loopback
         self._client = httpx.AsyncClient(timeout=NO_LIMIT, trust_env=False)
+        self._prefixes = SharedPrefixes(self._client, slots)
 
     async def close(self) -> None:
         """Let go of the connections to the models' processes."""
@@ -81,6 +84,7 @@ class ChatCompletions:
                 raise
             except LocalEndpointError as error:  # not a 5xx: asking again would not help
                 raise ApiError(str(error), status=404, param="model", code="model_not_available") from error
+            await self._prefixes.share(address, body)
             try:
                 upstream = self._client.build_request("POST", f"{address}{_PATH}", json=body)
                 response = await self._client.send(upstream, stream=True)

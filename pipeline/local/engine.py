@@ -95,12 +95,15 @@ class Engines:
 
     async def _start(self, name: str) -> Engine:
         path = await asyncio.to_thread(self._catalogue.path, name)
+        states = self._settings.home / "states" / path.stem
+        states.mkdir(parents=True, exist_ok=True)
         config = {
             "model": str(path),
             "name": name,
             "threads": self._settings.threads,
             "parallel": self._settings.parallel,
             "context": self._settings.context,
+            "states": str(states),
         }
         logs = self._settings.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)

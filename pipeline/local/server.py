@@ -41,7 +41,7 @@ def create_app(
     """
     catalogue = Catalogue(settings)
     engines = Engines(settings, catalogue, worker_command)
-    chat = ChatCompletions(catalogue, engines)
+    chat = ChatCompletions(catalogue, engines, settings.parallel)
     files = Files(settings)
     jobs = Jobs(settings, catalogue, engines, files, trainer_command)
 

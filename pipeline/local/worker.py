@@ -17,7 +17,9 @@ from pipeline.errors import MissingExtraError
 
 
 def parameters(config: dict[str, Any]) -> Any:
-    """llama.cpp's parameters for `config`: model (path), name, threads, parallel, context (tokens a slot).
+    """llama.cpp's parameters for `config`: model (path), name, threads, parallel, context (tokens a slot), states.
+
+    `states` is a folder for the states of slots, which `pipeline.local.prefixes` copies from one to the others.
 
     Sampling is greedy and neutral unless a request says otherwise: llama.cpp's defaults (temperature 0.8,
     top-k 40, min-p 0.05) are not OpenAI's, and servers that differ in them differ in most answers.
@@ -41,6 +43,7 @@ def parameters(config: dict[str, Any]) -> Any:
     params.warmup = True
     params.ui = False
     params.endpoint_slots = False
+    params.slot_save_path = os.path.join(config["states"], "")  # noqa: PTH118  # llama.cpp appends the file's name
     params.cache_ram_mib = 0  # slots keep their prefixes; copies of evicted ones (8 GB by default) are off
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads = config["threads"] or os.cpu_count() or 1
