@@ -18,10 +18,7 @@ from pipeline.local.settings import LocalSettings
 
 FOLDER = os.environ.get("DISTILLGATE_MODELS")
 NAME = "smollm2-135m-instruct"
-PREFIX = {
-    "role": "system",
-    "content": " ".join(f"Rule {number}: label the news, not the setting." for number in range(80)),
-}
+RULES = " ".join(f"Rule {number}: label the news, not the setting." for number in range(80))
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not FOLDER, reason="DISTILLGATE_MODELS names no folder")]
 
 
