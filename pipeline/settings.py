@@ -19,6 +19,10 @@ GATES = ("teacher_accuracy", "student_accuracy", "parse_failures", "retention", 
 """What can be bounded; `pipeline.gates` measures each."""
 
 
+class NoProjectError(SettingsError):
+    """There is no project here whose settings could be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A named bound: the value must be at least `minimum` and at most `maximum`."""
@@ -52,12 +56,17 @@ class Settings:
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder at or above `start` whose `pyproject.toml` has a `[tool.distillgate]` table."""
+    """The nearest folder at or above `start` whose `pyproject.toml` has a `[tool.distillgate]` table.
+
+    Raises:
+        NoProjectError: there is none.
+        SettingsError: a file on the way cannot be read.
+    """
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
         if path.is_file() and "distillgate" in _load(path).get("tool", {}):
             return folder
-    raise SettingsError(
+    raise NoProjectError(
         f"no pyproject.toml with a [tool.distillgate] table in {start} or above it; "
         "run inside a project, or add the table (README, 'Your own task')"
     )

@@ -70,17 +70,20 @@ def _lines(report: LifecycleReport) -> list[str]:
     if (compared := report.comparison) is not None:
         low, high = compared.retention_interval
         lines.append(
-            f"The student keeps {percent(compared.retention)} of the teacher's accuracy (95 % interval "
-            f"{percent(low)} to {percent(high)}), lost {len(compared.lost)} items and gained {len(compared.gained)},"
+            f"retention {percent(compared.retention)} (95 % interval {percent(low)} to {percent(high)}), "
+            f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
         )
         lines.append(
-            f"costs {ratio(compared.cost_reduction)} less and takes {ratio(compared.latency_ratio)} of its time a call."
+            f"cost per 1,000 calls {ratio(compared.cost_reduction)} lower, "
+            f"a median call in {ratio(compared.latency_ratio)} of the teacher's time"
         )
     if report.scorecards:
         cards = list(report.scorecards.values())
         dates = sorted({str(card.provenance["recorded"]) for card in cards})
         lines.append(
-            f"n = {cards[0].n}, data {cards[0].provenance['data']}, profile {report.profile}, recorded "
-            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}; latency over {cards[0].latency.n} calls made alone."
+            f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
+            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {report.profile}"
         )
+        alone = min(card.latency.n for card in cards)
+        lines.append(f"p50 and p95 are seconds of a call as recorded, over the {alone} or more that ran alone")
     return lines

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
-from pipeline.settings import find_root, load_settings
+from pipeline.settings import NoProjectError, Settings, find_root, load_settings
 from pipeline.stages.graph import STAGES
 
 MARKERS = {
@@ -22,6 +22,7 @@ MARKERS = {
     "latency": "what a call takes",
     "live": "needs real models (extra `local`, DISTILLGATE_MODELS); deselected unless asked for with -m live",
 }
+SETTINGS = pytest.StashKey[Settings]()
 LIFECYCLE = pytest.StashKey[Lifecycle]()
 
 
@@ -45,10 +46,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers and check options and settings.
+
+    Raises:
+        pytest.UsageError: one of them is not valid.
+    """
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     stages_to_record(config)
+    try:
+        config.stash[SETTINGS] = _settings(config)
+    except NoProjectError:
+        pass  # said to the first test that asks for a stage
+    except DistillgateError as error:  # before a test runs: a misspelt gate must not only skip one
+        raise pytest.UsageError(str(error)) from None
     if config.getoption("update_golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden is refused while CI is set: accept results on your machine and commit")
 
@@ -73,14 +84,19 @@ def stages_to_record(config: pytest.Config) -> tuple[str, ...]:
 
 
 def lifecycle_of(config: pytest.Config) -> Lifecycle:
-    """The session's lifecycle, made when it is first asked for."""
+    """The session's lifecycle, made when it is first asked for.
+
+    Raises:
+        DistillgateError: there are no settings, or the task that they name cannot be loaded.
+    """
     if LIFECYCLE not in config.stash:
-        try:
-            settings = load_settings(find_root(config.rootpath), config.getoption("profile"))
-        except DistillgateError as error:
-            raise pytest.UsageError(str(error)) from error
+        settings = config.stash[SETTINGS] if SETTINGS in config.stash else _settings(config)
         config.stash[LIFECYCLE] = Lifecycle(settings, stages_to_record(config), tell=_teller(config))
     return config.stash[LIFECYCLE]
+
+
+def _settings(config: pytest.Config) -> Settings:
+    return load_settings(find_root(config.rootpath), config.getoption("profile"))
 
 
 def _teller(config: pytest.Config) -> Callable[[str], None]:

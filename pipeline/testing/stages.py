@@ -41,7 +41,11 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
 @pytest.fixture(scope="session")
 def lifecycle(pytestconfig: pytest.Config) -> Lifecycle:
     """The distillation of the configured task by the chosen profile."""
-    return lifecycle_of(pytestconfig)
+    try:
+        return lifecycle_of(pytestconfig)
+    except DistillgateError as caught:
+        reason = str(caught)
+    pytest.fail(reason, pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 """`--profile` chooses who plays; one without recordings says what making them takes."""
 
+import pytest
+
 
 def test_an_unknown_profile_names_those_defined(project):
     result = project.runpytest("--profile", "clowd")
-    result.stdout.fnmatch_lines(["*no profile 'clowd'; defined in *: loopback, cloud*"])
-    assert result.ret != 0
+    result.stderr.fnmatch_lines(["*no profile 'clowd'; defined in *: loopback, cloud*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_the_environment_chooses_where_the_option_is_absent(project, monkeypatch):

@@ -7,7 +7,7 @@ import shutil
 def test_the_recorded_project_is_green_and_shows_the_lifecycle(project):
     result = project.runpytest()
     result.assert_outcomes(passed=6)
-    result.stdout.fnmatch_lines(["*distillation*", "*accuracy*", "distilled student*", "The student keeps*"])
+    result.stdout.fnmatch_lines(["*distillation*", "*accuracy*", " distilled student*", "retention 100.0 %*"])
 
 
 def test_quiet_runs_show_no_table(project):

@@ -89,19 +89,20 @@ def test_every_evaluation_has_a_title():
 
 def test_it_says_what_the_student_keeps_loses_gains_and_saves():
     said = prose(lifecycle_table(WHOLE))
-    assert "The student keeps 88.9 % of the teacher's accuracy (95 % interval " in said
-    assert "lost 2 items and gained 1, costs 8.3× less and takes 0.21× of its time a call." in said
+    assert "retention 88.9 % (95 % interval " in said
+    assert "2 items lost, 1 gained" in said
+    assert "cost per 1,000 calls 8.3× lower, a median call in 0.21× of the teacher's time" in said
 
 
 def test_it_says_where_the_figures_come_from():
     assert prose(lifecycle_table(WHOLE)).endswith(
-        "n = 10, data sha256:0123456789abcdef, profile local, recorded 2026-10-01 to 2026-10-03; "
-        "latency over 3 calls made alone."
+        "n = 10, data sha256:0123456789abcdef, recorded 2026-10-01 to 2026-10-03 with profile local "
+        "p50 and p95 are seconds of a call as recorded, over the 3 or more that ran alone"
     )
 
 
 def test_one_day_of_recording_is_named_once():
-    assert "recorded 2026-10-01; latency" in prose(lifecycle_table(report([card("teacher", "10")])))
+    assert "recorded 2026-10-01 with profile" in prose(lifecycle_table(report([card("teacher", "10")])))
 
 
 def test_without_both_programs_nothing_is_said_of_retention():
