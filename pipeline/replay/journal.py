@@ -21,6 +21,8 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
         """Open or resume `path`; `recovered` holds what an earlier process recorded.
 
+        A resumed recording is one of today: `header` counts, and names the day on which it was `begun`.
+
         Raises:
             CassetteError: another process is recording into it, or a line of it is broken.
         """
@@ -40,7 +42,10 @@ class Journal:
         path = self.path
         if path.exists() and (whole := path.read_bytes().rpartition(b"\n")[0]):
             recording = decode(path, whole.split(b"\n"))
-            self.header, self.recovered = recording.header, recording.interactions
+            self.recovered = recording.interactions
+            begun = recording.header.get("begun") or recording.header.get("recorded")
+            if begun != header.get("recorded"):
+                self.header = {**header, "begun": begun}
             self._file: BinaryIO = path.open("r+b")
             self._file.truncate(len(whole) + 1)
             self._file.seek(0, os.SEEK_END)

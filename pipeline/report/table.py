@@ -79,7 +79,8 @@ def _lines(report: LifecycleReport) -> list[str]:
         )
     if report.scorecards:
         cards = list(report.scorecards.values())
-        dates = sorted({str(card.provenance["recorded"]) for card in cards})
+        days = ("begun", "recorded")
+        dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
         lines.append(
             f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
             f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {report.profile}"
