@@ -1,4 +1,7 @@
-"""`python -m pipeline`: replay the lifecycle and print its table; `python -m pipeline serve`: the local endpoint."""
+"""`python -m pipeline`: replay the lifecycle and print its table.
+
+`serve`: the local endpoint; `export` and `import`: tapes to stock vcrpy's cassettes and back.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="replay the recorded distillation and print its table (the default)")
-    for command in (parser, run):
-        command.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
+    export = commands.add_parser("export", help="write tapes as YAML cassettes that stock vcrpy plays")
+    export.add_argument("--to", required=True, type=Path, dest="folder", metavar="DIR", help="where they go")
+    bring = commands.add_parser("import", help="make tapes of vcrpy's YAML cassettes, one named after each stage")
+    bring.add_argument("--from", required=True, type=Path, dest="folder", metavar="DIR", help="where they lie")
+    for command in (export, bring):
+        command.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage that there is one of")
+        command.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
+    for command in (run, export, bring):
+        command.add_argument("--profile", default=argparse.SUPPRESS, help="the same")
     serve = commands.add_parser("serve", help="serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "serve":
             _serve(chosen.port)
+        elif chosen.command in ("export", "import"):
+            _transfer(chosen)
         else:
             _run(chosen.profile)
     except DistillgateError as error:
@@ -49,6 +62,14 @@ def _run(profile: str | None) -> None:
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
     sys.stdout.write(lifecycle_table(lifecycle.report()))
+
+
+def _transfer(chosen: argparse.Namespace) -> None:
+    from pipeline.transfer import export_tapes, import_tapes
+
+    settings = load_settings(find_root(Path.cwd()), chosen.profile)
+    move = export_tapes if chosen.command == "export" else import_tapes
+    move(settings, chosen.stages, chosen.folder, chosen.force, print)
 
 
 def _serve(port: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ class Ledger:
         )
 
     def cost_per_1000(self, stage: str) -> float:
-        """US dollars per 1,000 calls like those of `stage`.
+        """US dollars per 1,000 calls like those of `stage`; nan where machine time is paid and a call's is not known.
 
         Machine time counts the calls that ran alone, so that teacher and student are compared without queueing.
         """
@@ -69,6 +70,8 @@ class Ledger:
 
     def _dollars(self, call: Call) -> float:
         if (hourly := self._profile.machine_usd_per_hour) is not None:
+            if not call.seconds:
+                return math.nan  # imported from a cassette that knows no seconds, and not free
             return hourly * call.seconds / call.in_flight / SECONDS_PER_HOUR
         return token_dollars(call.model, call.prompt_tokens, call.completion_tokens, self._override(call.model))
 

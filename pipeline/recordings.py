@@ -62,7 +62,7 @@ class Recordings:
             return
         self._tell(f"{stage}: recording {path}")
         secrets = [self.key(model, stage) for model in models if model.api_key_env]
-        with recording(path, self._header(stage, models, data), Redactor(secrets)) as tape:
+        with recording(path, self.header(stage, models, data), Redactor(secrets)) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
 
@@ -99,7 +99,8 @@ class Recordings:
     def _path(self, profile: str, stage: str) -> Path:
         return self._settings.cassettes / self._task / profile / f"{stage}.jsonl"
 
-    def _header(self, stage: str, models: tuple[ModelSpec, ...], data: str) -> dict[str, Any]:
+    def header(self, stage: str, models: tuple[ModelSpec, ...], data: str) -> dict[str, Any]:
+        """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
         return {
             "task": self._task,
             "profile": self._settings.profile.name,

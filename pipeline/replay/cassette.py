@@ -52,12 +52,17 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
     A block that fails or a process that is killed leaves the journal; the next recording goes on from there.
 
     Raises:
-        CassetteError: another process is recording the same tape, or its unfinished recording is broken.
+        CassetteError: another process is recording the same tape, its unfinished recording is broken, or an answer
+            could not be written, even if the code in the block swallowed that.
     """
     prove()
     with closing(Journal(journal_path(path), header, redactor)) as journal:
         with Tape.use(**_config(path), journal=journal) as tape:
-            yield tape
+            try:
+                yield tape
+            finally:
+                if journal.failure is not None:
+                    raise journal.failure
         storage.write(path, Recording(tape.recording.header, tape.used()), redactor)
         journal.discard()
 

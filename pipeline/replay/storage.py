@@ -13,6 +13,7 @@ import orjson
 
 from pipeline.errors import CassetteError
 from pipeline.files import write_atomically
+from pipeline.replay.disk import writing
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
 
@@ -32,7 +33,7 @@ class Interaction:
     """Parsed JSON, or `{"text": …}` for anything else."""
 
     seconds: float
-    """Wall-clock seconds that the answer took while recording."""
+    """Wall-clock seconds that the answer took while recording; 0.0 where they are not known (an imported cassette)."""
 
     in_flight: int
     """The most calls that were under way at any moment while this one was, itself included."""
@@ -49,7 +50,11 @@ class Recording:
 
 
 def write(path: Path, recording: Recording, redactor: Redactor) -> None:
-    """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once."""
+    """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once.
+
+    Raises:
+        CassetteError: it cannot be written; what was there before stays.
+    """
     lines = [_line(interaction) for interaction in recording.interactions]
     counts = Counter(text for line in lines for text in _long_texts(line))
     shared = {text: _digest(text) for text, count in counts.items() if count > 1}
@@ -61,7 +66,8 @@ def write(path: Path, recording: Recording, redactor: Redactor) -> None:
                 written.add(text)
                 out.append(dump({"text": shared[text], "value": text}, redactor))
         out.append(dump(_packed(line, shared), redactor))
-    write_atomically(path, b"".join(out))
+    with writing(path):
+        write_atomically(path, b"".join(out))
 
 
 def read(path: Path) -> Recording:

@@ -65,7 +65,8 @@ class Tape(Cassette):
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
-            CassetteError: while recording, a request whose answers depend on their order is made in parallel.
+            CassetteError: while recording, a request whose answers depend on their order is made in parallel, or an
+                earlier answer could not be written.
         """
         asked = canonical(request)
         while True:
@@ -91,6 +92,8 @@ class Tape(Cassette):
                 return True
             if self._journal is None:
                 raise self._missed(asked)
+            if self._journal.failure is not None:
+                raise self._journal.failure  # an answer that cannot be kept is not paid for
             if not asked.repeatable and self._in_flight.crowded():
                 raise _in_parallel(asked)
             if equal := self._in_flight.equal(key):
@@ -114,7 +117,11 @@ class Tape(Cassette):
         return to_vcr(interaction)
 
     def append(self, request: Request, response: dict[str, Any]) -> None:
-        """Record an answer; errors of the endpoint are passed on to the caller but never kept."""
+        """Record an answer; errors of the endpoint are passed on to the caller but never kept.
+
+        Raises:
+            CassetteError: it cannot be written.
+        """
         now = time.perf_counter()
         asked = canonical(request)
         if self._journal is None:

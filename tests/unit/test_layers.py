@@ -19,7 +19,7 @@ LAYERS = (
     ("settings", "cost"),
     ("models", "gates", "estimate"),
     ("recordings",),
-    ("lifecycle",),
+    ("lifecycle", "transfer"),
     ("testing", "__main__", "__init__"),
 )
 """From low to high: a part runs itself and lower ones, never a neighbour. So stages know nothing of cassettes
@@ -110,7 +110,11 @@ def test_a_part_runs_lower_parts_only():
     [
         pytest.param(["pytest", "_pytest"], {"testing"}, id="pytest"),
         pytest.param(["vcr"], {"replay"}, id="vcrpy"),
-        pytest.param(["pipeline.replay"], {"replay", "estimate", "recordings", "lifecycle", "testing"}, id="cassettes"),
+        pytest.param(
+            ["pipeline.replay"],
+            {"replay", "estimate", "recordings", "lifecycle", "transfer", "testing"},
+            id="cassettes",
+        ),
         pytest.param(["pipeline.lifecycle"], {"testing", "__main__"}, id="lifecycle"),
         pytest.param(["pipeline.local"], {"local", "__main__"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"cost"}, id="published-prices"),
