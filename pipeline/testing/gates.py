@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.gates import Verdict, measure
+from pipeline.gates import measure
+from pipeline.verdict import Verdict
 from pipeline.lifecycle import Lifecycle
 from pipeline.testing.stages import result_of
 

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.comparison import Comparison
 from pipeline.errors import SettingsError
-from pipeline.gates import Verdict, measure
+from pipeline.gates import measure
+from pipeline.verdict import Verdict
 from pipeline.scorecard import ItemResult, Scorecard
 from pipeline.settings import Gate, find_root, load_settings
 
