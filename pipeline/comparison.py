@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from pipeline.errors import StageError
 from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.statistics import paired_interval
+from pipeline.statistics import Paired, difference, ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,9 @@ class Comparison:
 
         nan where the teacher has so few hits that a resample holds none.
         """
-        return paired_interval(self._right(self.student), self._right(self.teacher), _ratio, self.seed)
+        if self.both_right and not self.lost and not self.gained:
+            return 1.0, 1.0
+        return self._paired.interval(ratio, self.seed)
 
     @property
     def difference(self) -> float:
@@ -78,7 +79,7 @@ class Comparison:
     @cached_property
     def difference_interval(self) -> tuple[float, float]:
         """95 % percentile interval of the paired bootstrap."""
-        return paired_interval(self._right(self.student), self._right(self.teacher), _difference, self.seed)
+        return self._paired.interval(difference, self.seed)
 
     @cached_property
     def mcnemar(self) -> float:
@@ -126,21 +127,10 @@ class Comparison:
         """Student's median seconds a call ÷ teacher's, over calls that ran alone."""
         return self.student.latency.p50 / self.teacher.latency.p50
 
-    @staticmethod
-    def _right(card: Scorecard) -> list[bool]:
-        return [item.correct for item in card.items]
+    @property
+    def _paired(self) -> Paired:
+        return Paired(self.both_right, len(self.lost), len(self.gained), self.both_wrong)
 
     def _pairs(self, teacher: bool, student: bool) -> list[tuple[ItemResult, ItemResult]]:
         both = zip(self.teacher.items, self.student.items, strict=True)
         return [(t, s) for t, s in both if t.correct is teacher and s.correct is student]
-
-
-def _ratio(student: Any, teacher: Any, axis: int) -> Any:
-    import numpy as np
-
-    hits = teacher.sum(axis=axis)
-    return np.divide(student.sum(axis=axis), hits, out=np.full_like(hits, np.nan), where=hits > 0)
-
-
-def _difference(student: Any, teacher: Any, axis: int) -> Any:
-    return student.mean(axis=axis) - teacher.mean(axis=axis)

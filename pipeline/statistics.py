@@ -1,46 +1,59 @@
-"""Intervals over paired results: scipy does the arithmetic."""
+"""Intervals over paired results."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Hits = NDArray[Any]
 
 RESAMPLES = 10_000
 LEVEL = 0.95
-NORMAL = 1.959964
-"""The 97.5 % quantile of the standard normal distribution."""
 
 
-def paired_interval(
-    student: Sequence[bool], teacher: Sequence[bool], statistic: Callable[..., Any], seed: int
-) -> tuple[float, float]:
-    """95 % percentile interval of `statistic(student, teacher, axis)` by the paired bootstrap (Efron 1979).
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two programs' answers to the same items, counted by who was right."""
 
-    Items are resampled together with both answers to them, `RESAMPLES` times, all at once. (nan, nan) where the
-    statistic is undefined for some resample; both ends are the value itself where no item differs.
-    """
+    both: int
+    teacher_only: int
+    student_only: int
+    neither: int
+
+    def interval(self, statistic: Callable[[Hits, Hits, int], Hits], seed: int) -> tuple[float, float]:
+        """95 % percentile interval of a statistic by the paired bootstrap (Efron 1979).
+
+        Items are resampled together with both answers to them. As there are only four kinds of item, a resample is a
+        draw of their counts: `RESAMPLES` multinomial draws. `statistic` takes the student's hits, the teacher's (arrays
+        of one value a resample) and the number of items. (nan, nan) where it is undefined for some resample.
+        """
+        import numpy as np
+
+        kinds = np.array([self.both, self.teacher_only, self.student_only, self.neither])
+        n = int(kinds.sum())
+        drawn = np.random.default_rng(seed).multinomial(n, kinds / n, RESAMPLES)
+        both, teacher_only, student_only, _ = drawn.T
+        values = statistic(both + student_only, both + teacher_only, n)
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return float(low), float(high)
+
+
+def ratio(student: Hits, teacher: Hits, n: int) -> Hits:
+    """Student's hits ÷ teacher's; nan where the teacher has none."""
     import numpy as np
-    from scipy.stats import DegenerateDataWarning, bootstrap
 
-    s, t = np.array(student, dtype=float), np.array(teacher, dtype=float)
-    if (s == t).all():
-        value = float(statistic(s, t, 0))
-        return value, value
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # what it warns of is the nan
-        interval = bootstrap(
-            (s, t),
-            statistic,
-            n_resamples=RESAMPLES,
-            paired=True,
-            vectorized=True,
-            method="percentile",
-            confidence_level=LEVEL,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return float(interval.low), float(interval.high)
+    quotient: Hits = np.divide(student, teacher, out=np.full(len(teacher), np.nan), where=teacher > 0)
+    return quotient
+
+
+def difference(student: Hits, teacher: Hits, n: int) -> Hits:
+    """Student's accuracy − teacher's."""
+    return (student - teacher) / n
 
 
 def items_needed(n: int, value: float, bound: float, interval: tuple[float, float]) -> int | None:

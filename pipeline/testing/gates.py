@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.gates import measure
-from pipeline.verdict import Verdict
 from pipeline.lifecycle import Lifecycle
 from pipeline.testing.stages import result_of
+from pipeline.verdict import Verdict
 
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
 

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.comparison import Comparison
-from pipeline.scorecard import ItemResult, Rate, Scorecard
-from pipeline.statistics import items_needed
+from pipeline.scorecard import Rate
+from pipeline.statistics import Paired, difference, items_needed, ratio
 
 WORLDS = 400
 """Simulated test sets a case; the share that an interval covers is then good to about 2 points (two sigma)."""
@@ -15,16 +14,11 @@ COVERED = (0.925, 0.98)
 """93 to 97 % and the simulation's own noise."""
 
 
-def card(stage, right):
-    items = [ItemResult(str(n), "easy", "a", "a", bool(hit), False, {}, 1, 1, 1.0, True) for n, hit in enumerate(right)]
-    return Scorecard(stage, stage, tuple(items), {})
-
-
-def world(rng, n, teacher, student, together):
-    """Answers of both to `n` items; `together` of the items are answered by luck that both share."""
-    shared, own = rng.random(n), rng.random((2, n))
-    luck = np.where(rng.random(n) < together, shared, own)
-    return luck[0] < teacher, luck[1] < student
+def worlds(rng, n, teacher, student, together):
+    """Test sets of `n` items; a share `together` of the items is answered by luck that both have in common."""
+    both = together * min(teacher, student) + (1 - together) * teacher * student
+    kinds = [both, teacher - both, student - both, 1 - teacher - student + both]
+    return [Paired(*counts) for counts in rng.multinomial(n, kinds, WORLDS)]
 
 
 @pytest.mark.parametrize("n", [60, 240, 1000])
@@ -35,17 +29,23 @@ def test_wilsons_interval_covers_the_true_accuracy(n, accuracy):
     assert COVERED[0] <= np.mean(covered) <= COVERED[1]
 
 
-@pytest.mark.parametrize("n", [60, 240, 1000])
+@pytest.mark.parametrize(
+    ("statistic", "n"),
+    [
+        pytest.param(ratio, 60, id="retention-60"),
+        pytest.param(ratio, 240, id="retention-240"),
+        pytest.param(ratio, 1000, id="retention-1000"),
+        pytest.param(difference, 240, id="difference-240"),
+    ],
+)
 @pytest.mark.parametrize("together", [0.1, 0.8], ids=["low-correlation", "high-correlation"])
-@pytest.mark.parametrize("value", ["retention", "difference"])
-def test_the_paired_bootstrap_covers_the_true_value(n, together, value):
-    rng, teacher, student = np.random.default_rng(9), 0.9, 0.85
-    truth = student / teacher if value == "retention" else student - teacher
-    covered = []
-    for seed in range(WORLDS):
-        t, s = world(rng, n, teacher, student, together)
-        low, high = getattr(Comparison(card("t", t), card("s", s), 1.0, 1.0, seed=seed), f"{value}_interval")
-        covered.append(low - 1e-9 <= truth <= high + 1e-9)
+def test_the_paired_bootstrap_covers_the_true_value(statistic, n, together):
+    teacher, student = 0.9, 0.85
+    truth = student / teacher if statistic is ratio else student - teacher
+    intervals = [
+        world.interval(statistic, 9) for world in worlds(np.random.default_rng(9), n, teacher, student, together)
+    ]
+    covered = [low - 1e-9 <= truth <= high + 1e-9 for low, high in intervals]
     assert COVERED[0] <= np.mean(covered) <= COVERED[1]
 
 
