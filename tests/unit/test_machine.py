@@ -16,9 +16,9 @@ from pipeline.verdict import Verdict
 
 def card(stage, bits):
     items = [
-        ItemResult(f"item-{n}", "hard" if n % 2 else "easy", "a", "a" if bit == "1" else "b", bit == "1", False, {}, 1, 1, 2.0, True)
+        ItemResult(f"item-{n}", "hard", "a", "a" if bit == "1" else "b", bit == "1", False, {}, 1, 1, 2.0, True)
         for n, bit in enumerate(bits)
-    ]  # fmt: skip
+    ]
     return Scorecard(stage, f"openai/{stage}", tuple(items), {"data": "sha256:00"})
 
 
