@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.calls import Call, listening
 from pipeline.comparison import Comparison
 from pipeline.cost import Ledger
-from pipeline.errors import FineTuningError, StageError
+from pipeline.errors import FineTuningError, PriceError, StageError
 from pipeline.golden import Golden, load_golden, to_examples
 from pipeline.models import make_lm
 from pipeline.profiles import ModelSpec
@@ -149,7 +149,13 @@ class Lifecycle:
         ran = {stage: self.scorecards[stage] for stage in EVALUATIONS if stage in self.scorecards}
         both = {"optimized", "distilled"} <= ran.keys()
         costs = {stage: self.ledger.cost_per_1000(stage) for stage in ran}
-        return LifecycleReport(self.profile.name, ran, costs, self.comparison if both else None)
+        if not both:
+            return LifecycleReport(self.profile.name, ran, costs, None)
+        try:
+            economics = self.ledger.economics()
+        except PriceError:  # the gates on cost say so; the rest of the report stands
+            economics = None
+        return LifecycleReport(self.profile.name, ran, costs, self.comparison, economics)
 
     @contextmanager
     def lone_calls(self, stage: str) -> Iterator[Callable[[str], list[Call]]]:

@@ -15,8 +15,19 @@ from pipeline.errors import SettingsError
 from pipeline.profiles import Profile, parse_profile
 from pipeline.tables import Table
 
-GATES = ("teacher_accuracy", "student_accuracy", "parse_failures", "retention", "cost_reduction", "latency_ratio")
+GATES = (
+    "teacher_accuracy",
+    "student_accuracy",
+    "label_recall",
+    "parse_failures",
+    "retention",
+    "non_inferiority",
+    "cost_reduction",
+    "latency_ratio",
+)
 """What can be bounded; `pipeline.gates` measures each."""
+WITHOUT_INTERVAL = ("cost_reduction", "latency_ratio")
+"""Gates whose value has no interval, so that none of it can be asked to lie beyond the bound."""
 
 
 class NoProjectError(SettingsError):
@@ -30,6 +41,8 @@ class Gate:
     name: str
     minimum: float | None = None
     maximum: float | None = None
+    sure: bool = False
+    """Whether the whole 95 % interval must lie within the bounds, and not only the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +142,18 @@ def _gates(table: Table) -> dict[str, Gate]:
 
 
 def _gate(name: str, table: Table) -> Gate:
-    gate = Gate(name, minimum=table.number("min", None), maximum=table.number("max", None))
+    if name == "non_inferiority":
+        margin = table.number("margin")
+        gate = Gate(name, minimum=-margin, sure=True)
+        if margin <= 0:
+            raise SettingsError(
+                f"{table.path}.margin must be above 0, is {margin:g}: what loss of accuracy is bearable?"
+            )
+    else:
+        gate = Gate(name, table.number("min", None), table.number("max", None), table.flag("sure", False))
     table.done()
     if gate.minimum is None and gate.maximum is None:
         raise SettingsError(f"{table.path} bounds nothing; give min, max or both")
+    if gate.sure and name in WITHOUT_INTERVAL:
+        raise SettingsError(f"{table.path}.sure: {name} has no interval; leave it out")
     return gate

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
+import orjson
 import pytest
 
+from pipeline.files import write_atomically
+from pipeline.report.machine import as_json
 from pipeline.report.table import lifecycle_table
 from pipeline.testing.gates import VERDICTS
 from pipeline.testing.options import LIFECYCLE
@@ -20,6 +24,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
         terminalreporter.write_line(f"note: {notice}", yellow=True)
+    if (path := config.getoption("report_json")) and lifecycle.scorecards:
+        content = as_json(lifecycle.report(), config.stash.get(VERDICTS, {}).values())
+        write_atomically(Path(path), orjson.dumps(content, option=orjson.OPT_INDENT_2))
     if config.get_verbosity() < 0 or not lifecycle.scorecards:
         return
     terminalreporter.section("distillation", sep="-")

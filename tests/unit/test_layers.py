@@ -13,11 +13,12 @@ import pipeline
 PACKAGE = Path(pipeline.__file__).parent
 
 LAYERS = (
-    ("errors", "files", "calls", "scorecard", "report.numbers"),
+    ("errors", "files", "calls", "scorecard", "statistics", "report.numbers"),
     ("tables", "task", "comparison", "baseline"),
     ("profiles", "golden", "tasks", "stages", "replay", "local", "report"),
     ("settings", "cost"),
-    ("models", "gates", "estimate"),
+    ("models", "verdict", "estimate"),
+    ("gates",),
     ("recordings",),
     ("lifecycle", "transfer"),
     ("testing", "__main__", "__init__"),
@@ -25,7 +26,7 @@ LAYERS = (
 """From low to high: a part runs itself and lower ones, never a neighbour. So stages know nothing of cassettes
 (`replay`), and reports nothing of models and stages."""
 
-BELOW_RECORDINGS = {part for layer in LAYERS[:5] for part in layer}
+BELOW_RECORDINGS = {part for layer in LAYERS[:6] for part in layer}
 
 LONG = {
     "lifecycle.py": "one class that puts every stage on its tape; its parts would have to share all its state",
