@@ -1,11 +1,11 @@
-"""The lifecycle table at the end of a run."""
+"""The lifecycle table at the end of a run, and what is wrong with its tapes."""
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
 
+from pipeline.checks.profile import check_files
+from pipeline.report.findings import finding_line
 from pipeline.report.table import lifecycle_table
 from pipeline.testing.gates import VERDICTS
 from pipeline.testing.options import LIFECYCLE
@@ -18,9 +18,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
-    for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
-        terminalreporter.write_line(f"note: {notice}", yellow=True)
-    if config.get_verbosity() < 0 or not lifecycle.scorecards:
+    if config.get_verbosity() < 0:
+        return
+    for finding in check_files(lifecycle.settings, lifecycle.task.name):
+        if finding.severity != "note":
+            terminalreporter.write_line(
+                finding_line(finding), **{"red" if finding.severity == "error" else "yellow": True}
+            )
+    if not lifecycle.scorecards:
         return
     terminalreporter.section("distillation", sep="-")
     terminalreporter.write(lifecycle_table(lifecycle.report(), width=100))

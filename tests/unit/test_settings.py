@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import SettingsError
 from pipeline.profiles import Price
-from pipeline.settings import Gate, find_root, load_settings, secret
+from pipeline.settings import Gate, find_root, known_secrets, load_settings, secret
 
 TWO_PROFILES = """
 [tool.distillgate]
@@ -115,6 +115,13 @@ def test_unfinished_recordings_fail_unless_the_table_says_skip(root, value, skip
     assert load_settings(root).skip_unfinished is skips
 
 
+@pytest.mark.parametrize(("line", "budget"), [("", 5.0), ("tape_budget_mb = 12", 12.0)], ids=["default", "table"])
+def test_tapes_have_a_budget(root, line, budget):
+    path = root / "pyproject.toml"
+    path.write_text(TWO_PROFILES.replace("[tool.distillgate]\n", f"[tool.distillgate]\n{line}\n"))
+    assert load_settings(root).tape_budget_mb == budget
+
+
 @pytest.mark.parametrize("profile", ["local", "openai"])
 def test_the_settings_of_this_project_load(pytestconfig, profile):
     root = find_root(pytestconfig.rootpath)
@@ -166,6 +173,26 @@ def test_a_secret_comes_from_the_environment_and_failing_that_from_the_env_file(
     if line is not None:
         (tmp_path / ".env").write_text(f"{line}\n")
     assert secret("A_KEY", tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    "name", ["OPENAI_API_KEY", "HF_TOKEN", "DB_PASSWORD", "client_secret", "SIGNING_KEYS", "KEY_ID"]
+)
+def test_what_reads_like_a_secret_in_the_env_file_is_known(tmp_path, name):
+    (tmp_path / ".env").write_text(f"{name}=a-value\n")
+    assert known_secrets([], tmp_path) == ["a-value"]
+
+
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "MONKEY", "TOKENIZERS_PARALLELISM"])
+def test_other_values_of_the_env_file_are_no_secrets(tmp_path, name):
+    (tmp_path / ".env").write_text(f"{name}=a-value\n")
+    assert known_secrets([], tmp_path) == []
+
+
+def test_a_named_variable_is_a_secret_wherever_it_is_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOUSE_PASS", "from-environment")
+    (tmp_path / ".env").write_text("HOUSE_PASS=from-file\n")
+    assert known_secrets(["HOUSE_PASS"], tmp_path) == ["from-environment", "from-file"]
 
 
 def test_the_env_file_is_that_of_the_root_and_no_other(tmp_path, monkeypatch):
