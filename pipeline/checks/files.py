@@ -22,12 +22,13 @@ def unrecorded(shelf: Shelf) -> Iterator[Finding]:
         yield Finding("unrecorded", "error", (), f"profile {profile!r} has no recording", recordings.remedy())
     elif lacking:
         kept = sum(calls for stage, calls in begun.items() if stage in lacking)
+        stages = () if lacking == STAGES else lacking
         yield Finding(
             "unfinished",
             "warning" if shelf.settings.skip_unfinished else "error",
-            lacking,
-            f"the recording is unfinished; {kept} calls of these stages are kept and not made again",
-            recordings.remedy(*lacking),
+            stages,
+            f"the recording is unfinished; {kept} calls of what is missing are kept and not made again",
+            recordings.remedy(*stages),
         )
     for stage, calls in begun.items():
         if stage not in lacking:

@@ -133,7 +133,15 @@ def test_an_unfinished_recording_is_as_severe_as_the_settings_say(tape, settings
 def test_what_a_journal_keeps_of_a_missing_stage_is_counted(tape, found):
     tape("student").rename(journal_path(tape("student")))
     (finding,) = found("unfinished")
-    assert "12 calls of these stages are kept" in finding.message
+    assert "12 calls of what is missing are kept" in finding.message
+
+
+def test_a_recording_of_which_no_stage_is_whole_concerns_the_profile(tape, found):
+    for stage in STAGES:
+        tape(stage).rename(journal_path(tape(stage)))
+    assert [(finding.stages, finding.remedy) for finding in found("unfinished")] == [
+        ((), "pytest --profile loopback --record")
+    ]
 
 
 def test_a_recording_begun_beside_a_whole_tape_is_a_note(tape, found):
