@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ GATES = (
 """What can be bounded; `pipeline.gates` measures each."""
 WITHOUT_INTERVAL = ("cost_reduction", "latency_ratio")
 """Gates whose value has no interval, so that none of it can be asked to lie beyond the bound."""
+
+_SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)S?(?:_|$)")
 
 
 class NoProjectError(SettingsError):
@@ -63,6 +66,9 @@ class Settings:
     gates: Mapping[str, Gate]
     skip_unfinished: bool
     """`unfinished = "skip"`: tests skip where a recording was begun but not finished, instead of failing."""
+
+    tape_budget_mb: float
+    """Megabytes (10⁶ bytes) that the tapes of one profile may take up in the repository."""
 
     local: Mapping[str, Any]
     """The raw table of the local endpoint; `pipeline.local` parses it, so that the extra stays optional."""
@@ -110,6 +116,7 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         seed=table.integer("seed", 9),
         gates=_gates(table.table("gates")),
         skip_unfinished=_unfinished(table),
+        tape_budget_mb=table.number("tape_budget_mb", 5.0),
         local=table.mapping("local"),
     )
     table.done()
@@ -119,6 +126,16 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
 def secret(name: str, root: Path) -> str | None:
     """The value of `name` from the environment or, failing that, from `.env` in `root`; nowhere else."""
     return os.environ.get(name) or dotenv_values(root / ".env").get(name) or None
+
+
+def known_secrets(names: Iterable[str], root: Path) -> list[str]:
+    """Every value that must not be written anywhere: of the variables `names` and of all in `.env` that read like one.
+
+    Of what `.env` holds, a variable reads like a secret if KEY, TOKEN, SECRET or PASSWORD is a word of its name.
+    """
+    held = dotenv_values(root / ".env")
+    named = {*names, *(name for name in held if _SECRET_NAME.search(name.upper()))}
+    return sorted({value for name in named for value in (os.environ.get(name), held.get(name)) if value})
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from vcr.config import VCR
 from vcr.record_mode import RecordMode
 
-from pipeline.errors import CassetteError
+from pipeline.errors import UnusedInteractionsError
 from pipeline.replay import storage
 from pipeline.replay.guard import guarded
 from pipeline.replay.interception import prove
@@ -28,7 +28,8 @@ def replaying(path: Path, remedy: str, whole: bool = True) -> Iterator[Tape]:
 
     Raises:
         CassetteMissError: a request was not recorded, even if the code in the block swallowed that.
-        CassetteError: the tape is broken, or interactions were left over.
+        CassetteError: the tape is broken.
+        UnusedInteractionsError: interactions were left over.
         NetworkBlockedError: something tried to reach the network past the recorder.
     """
     prove()
@@ -39,7 +40,7 @@ def replaying(path: Path, remedy: str, whole: bool = True) -> Iterator[Tape]:
             if tape.miss is not None:
                 raise tape.miss
     if whole and (left := tape.unused()):
-        raise CassetteError(
+        raise UnusedInteractionsError(
             f"{path}: {len(left)} of {len(tape)} interactions were not replayed, first {left[0].method} "
             f"{left[0].path}; the pipeline makes other calls than those recorded. Record the stage again: {remedy}"
         )

@@ -19,7 +19,7 @@ def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[s
     dollars; what is undefined is null."""
     stages = {stage: _stage(card, report.cost_per_1000[stage]) for stage, card in report.scorecards.items()}
     economics = report.economics
-    return _finite(
+    content: dict[str, Any] = _finite(
         {
             "profile": report.profile,
             "stages": stages,
@@ -34,6 +34,7 @@ def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[s
             "gates": [_gate(verdict) for verdict in verdicts],
         }
     )
+    return content
 
 
 def _stage(card: Scorecard, cost: float) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_one_without_recordings_fails_and_says_what_making_them_takes(project):
 def test_a_model_past_its_end_is_named(project):
     result = project.runpytest("--profile", "cloud", "-m", "student")
     result.stdout.fnmatch_lines(
-        ["note: openai/gpt-4o was shut down on 2020-01-01: name its successor *profiles.cloud*"]
+        ["warning: openai/gpt-4o was shut down on 2020-01-01: name its successor *profiles.cloud*"]
     )
 
 

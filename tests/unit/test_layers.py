@@ -13,7 +13,7 @@ import pipeline
 PACKAGE = Path(pipeline.__file__).parent
 
 LAYERS = (
-    ("errors", "files", "calls", "scorecard", "statistics", "report.numbers"),
+    ("errors", "files", "calls", "scorecard", "statistics", "findings", "report.numbers"),
     ("tables", "task", "comparison", "baseline"),
     ("profiles", "golden", "tasks", "stages", "replay", "local", "report"),
     ("settings", "cost"),
@@ -21,6 +21,7 @@ LAYERS = (
     ("gates",),
     ("recordings",),
     ("lifecycle", "transfer"),
+    ("checks",),
     ("testing", "__main__", "__init__"),
 )
 """From low to high: a part runs itself and lower ones, never a neighbour. So stages know nothing of cassettes
@@ -113,10 +114,10 @@ def test_a_part_runs_lower_parts_only():
         pytest.param(["vcr"], {"replay"}, id="vcrpy"),
         pytest.param(
             ["pipeline.replay"],
-            {"replay", "estimate", "recordings", "lifecycle", "transfer", "testing"},
+            {"replay", "estimate", "recordings", "lifecycle", "transfer", "checks", "testing"},
             id="cassettes",
         ),
-        pytest.param(["pipeline.lifecycle"], {"testing", "__main__"}, id="lifecycle"),
+        pytest.param(["pipeline.lifecycle"], {"checks", "testing", "__main__"}, id="lifecycle"),
         pytest.param(["pipeline.local"], {"local", "__main__"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"cost"}, id="published-prices"),
         pytest.param(["rich"], {"report"}, id="rich"),
