@@ -78,8 +78,8 @@ class Ledger:
             calls=len(calls),
             prompt_tokens=sum(call.prompt_tokens for call in calls),
             completion_tokens=sum(call.completion_tokens for call in calls),
-            seconds=sum(call.seconds / call.in_flight for call in calls),
-            dollars=sum(self._dollars(call) for call in calls),
+            seconds=math.fsum(call.seconds / call.in_flight for call in calls),
+            dollars=self._total(calls),
         )
 
     def cost_per_1000(self, stage: str) -> float:
@@ -90,7 +90,7 @@ class Ledger:
         calls = self._calls[stage]
         if self._profile.machine_usd_per_hour is not None:
             calls = [call for call in calls if call.in_flight == 1] or calls
-        return 1000 * sum(self._dollars(call) for call in calls) / len(calls)
+        return 1000 * self._total(calls) / len(calls)
 
     def training_dollars(self) -> float:
         """US dollars of the fine-tuning job: machine time, or trained tokens at the profile's price.
@@ -121,6 +121,10 @@ class Ledger:
             teacher_per_1000=self.cost_per_1000(teacher),
             student_per_1000=self.cost_per_1000(student),
         )
+
+    def _total(self, calls: Sequence[Call]) -> float:
+        # exact, because the order of the answers differs from run to run
+        return math.fsum(self._dollars(call) for call in calls)
 
     def _dollars(self, call: Call) -> float:
         if (hourly := self._profile.machine_usd_per_hour) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,15 +131,13 @@ def _parse(path: Path, number: int, line: bytes, task: Task) -> Row:
         return GoldenDataError(f"{path}:{number}: {what}")
 
     row = _object(path, number, line)
-    types: Mapping[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
-    types = {**types, **task.fields}
-    known = {**types, **task.worked}
+    needed: dict[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
+    needed |= task.fields
+    known = {**needed, **task.worked}
+    if missing := [name for name in needed if name not in row]:
+        raise broken(f"{missing[0]}: missing; a row has {', '.join(sorted(needed))}")
     for name, expected in known.items():
-        if name not in row:
-            if name in task.worked:
-                continue
-            raise broken(f"{name}: missing; a row has {', '.join(sorted(types))}")
-        if not isinstance(row[name], expected) or row[name] == "":
+        if (name in row and not isinstance(row[name], expected)) or row.get(name) == "":
             raise broken(f"{name}: must be a non-empty {expected.__name__}, is {row[name]!r}")
     if unknown := sorted(row.keys() - known.keys()):
         raise broken(f"{unknown[0]}: unknown field; a row has {', '.join(sorted(known))}")

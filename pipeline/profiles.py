@@ -74,6 +74,11 @@ class Profile:
     machine_usd_per_hour: float | None = None
     """Set for self-hosted models: a call costs its seconds of this machine instead of a price per token."""
 
+    @property
+    def key_names(self) -> list[str]:
+        """The environment variables that hold the keys of its models."""
+        return sorted({model.api_key_env for model in (self.teacher, self.student) if model.api_key_env})
+
     def players(self, stage: str) -> tuple[ModelSpec, ...]:
         """The models that a stage calls: of `distill` the teacher and the student that it tunes."""
         if stage == "distill":

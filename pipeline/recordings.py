@@ -18,7 +18,7 @@ from pipeline.replay.cassette import journal_path, recording, replaying
 from pipeline.replay.integrity import fingerprint
 from pipeline.replay.redact import Redactor
 from pipeline.replay.tape import Tape
-from pipeline.settings import Settings
+from pipeline.settings import Settings, known_secrets
 from pipeline.stages.graph import STAGES, UPSTREAM, with_downstream
 
 
@@ -74,7 +74,7 @@ class Recordings:
         return api_key(model, self._settings.root) if stage in self.stages else NO_KEY
 
     @contextmanager
-    def opened(self, stage: str, models: tuple[ModelSpec, ...], data: str) -> Iterator[Tape]:
+    def opened(self, stage: str, data: str) -> Iterator[Tape]:
         """The stage's tape, replaying or recording; `data` is the fingerprint of the golden data.
 
         Raises:
@@ -82,27 +82,27 @@ class Recordings:
         """
         path = self.path(stage)
         if stage not in self.stages:
-            with self._replayed(stage, models) as tape:
+            with self._replayed(stage) as tape:
                 yield tape
             return
         self._tell(f"{stage}: recording {path}")
-        secrets = [self.key(model, stage) for model in models if model.api_key_env]
-        with recording(path, self.header(stage, models, data), Redactor(secrets)) as tape:
+        redactor = Redactor(known_secrets(self._settings.profile.key_names, self._settings.root))
+        with recording(path, self.header(stage, data), redactor) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
 
     @contextmanager
-    def replayed_in_part(self, stage: str, models: tuple[ModelSpec, ...]) -> Iterator[Tape]:
+    def replayed_in_part(self, stage: str) -> Iterator[Tape]:
         """The stage's tape, of which any part may be replayed.
 
         Raises:
             CassetteError: as `opened`.
         """
-        with self._replayed(stage, models, whole=False) as tape:
+        with self._replayed(stage, whole=False) as tape:
             yield tape
 
     @contextmanager
-    def _replayed(self, stage: str, models: tuple[ModelSpec, ...], whole: bool = True) -> Iterator[Tape]:
+    def _replayed(self, stage: str, whole: bool = True) -> Iterator[Tape]:
         if self.orphans:
             raise CassetteError(
                 f"{self.orphans[0]} belongs to no stage of any profile. Profiles: "
@@ -110,21 +110,21 @@ class Recordings:
             )
         path = self.path(stage)
         if not path.exists():
-            raise self._unrecorded(stage, models)
+            raise self._unrecorded(stage)
         with replaying(path, self.remedy(stage), whole) as tape:
             yield tape
 
     def _path(self, profile: str, stage: str) -> Path:
         return self._settings.cassettes / self._task / profile / f"{stage}.jsonl"
 
-    def header(self, stage: str, models: tuple[ModelSpec, ...], data: str) -> dict[str, Any]:
+    def header(self, stage: str, data: str) -> dict[str, Any]:
         """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
         now = datetime.datetime.now(datetime.UTC)
         return {
             "task": self._task,
             "profile": self._settings.profile.name,
             "stage": stage,
-            "models": [model.model for model in models],
+            "models": [model.model for model in self._settings.profile.players(stage)],
             "data": data,
             "seed": self._settings.seed,
             "recorded": now.date().isoformat(),
@@ -133,20 +133,21 @@ class Recordings:
             "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
         }
 
-    def _unrecorded(self, stage: str, models: tuple[ModelSpec, ...]) -> CassetteError:
+    def _unrecorded(self, stage: str) -> CassetteError:
         path, profile = self.path(stage), self._settings.profile
-        keys = sorted({model.api_key_env for model in models if model.api_key_env})
-        need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {models[0].api_base}"
-        how = f"{need}, then run: pytest tests/gates --profile {profile.name} --record"
+        keys, endpoint = profile.key_names, profile.players(stage)[0].api_base
+        need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {endpoint}"
         lacking = self.lacking
         begun = {name: calls for name, calls in self.begun.items() if name in lacking}
         if begun or len(lacking) < len(STAGES):
-            only = "" if len(lacking) == len(STAGES) else f"={','.join(lacking)}"
-            kept = sum(begun.values())
+            only = () if len(lacking) == len(STAGES) else lacking
             return UnfinishedRecordingError(
-                f"the recording of profile {profile.name!r} is unfinished: it lacks {', '.join(lacking)} ({kept} calls "
-                f"of these are kept and not made again). To go on, {how}{only}"
+                f"the recording of profile {profile.name!r} is unfinished: it lacks {', '.join(lacking)} "
+                f"({sum(begun.values())} calls of these are kept and not made again). To go on, {need}, then run: "
+                f"{self.remedy(*only)}"
             )
         others = [name for name in self._settings.profiles if name != profile.name]
         price = estimate(profile, {name: {s: self._path(name, s) for s in STAGES} for name in others})
-        return CassetteError(f"profile {profile.name!r} has no recording {path}. To make one, {how}\n{price}")
+        return CassetteError(
+            f"profile {profile.name!r} has no recording {path}. To make one, {need}, then run: {self.remedy()}\n{price}"
+        )

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import CassetteError, StageError
 from pipeline.golden import load_golden
-from pipeline.profiles import ModelSpec, Profile
+from pipeline.profiles import Profile
 from pipeline.recordings import Recordings
 from pipeline.replay import exchange, storage
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.settings import Settings, secret
+from pipeline.settings import Settings, known_secrets
 from pipeline.stages.graph import STAGES
 from pipeline.task import Task, load_task
 
@@ -41,7 +41,7 @@ def export_tapes(settings: Settings, stages: Sequence[str], folder: Path, force:
     if lacking := [stage for stage in chosen or STAGES if stage not in held]:
         raise CassetteError(
             f"profile {profile.name!r} has no tape of {', '.join(lacking)}; it has: {', '.join(held) or 'none'}. "
-            f"Record with: pytest tests/gates --profile {profile.name} --record={','.join(lacking)}"
+            f"Record with: {recordings.remedy(*lacking)}"
         )
     _keep([target for stage in chosen for target in _files(folder, stage)], force)
     tapes = {stage: storage.read(recordings.path(stage)) for stage in chosen}
@@ -82,7 +82,7 @@ def import_tapes(settings: Settings, stages: Sequence[str], folder: Path, force:
         stage: exchange.read(_files(folder, stage)[0], _made_header(settings, task, recordings, stage))
         for stage in chosen
     }
-    redactor = Redactor(_secrets(settings))
+    redactor = Redactor(known_secrets(settings.profile.key_names, settings.root))
     for stage, imported in found.items():
         storage.write(recordings.path(stage), imported.recording, redactor)
         tell(f"{stage}: {_said(imported)} in {recordings.path(stage)}")
@@ -128,20 +128,10 @@ def _origin(profile: Profile, asked: Canonical) -> str:
 def _made_header(settings: Settings, task: Task, recordings: Recordings, stage: str) -> Callable[[], dict[str, Any]]:
     def header() -> dict[str, Any]:
         data = load_golden(settings.golden / task.name, task).fingerprint
-        made = recordings.header(stage, _models(settings.profile, stage), data)
+        made = recordings.header(stage, data)
         return made | {"recorded": "unknown", "imported": True}
 
     return header
-
-
-def _models(profile: Profile, stage: str) -> tuple[ModelSpec, ...]:
-    both = (profile.teacher, profile.student)
-    return both if stage == "distill" else both[1:] if stage in ("student", "distilled") else both[:1]
-
-
-def _secrets(settings: Settings) -> list[str]:
-    names = {spec.api_key_env for spec in (settings.profile.teacher, settings.profile.student) if spec.api_key_env}
-    return [value for name in names if (value := secret(name, settings.root))]
 
 
 def _said(imported: exchange.Imported) -> str:

@@ -14,9 +14,7 @@ from pipeline.stages.graph import STAGES
 
 def leaked(shelf: Shelf) -> Iterator[Finding]:
     """Lines of tapes and unfinished recordings that hold a secret; the finding does not repeat it."""
-    profile = shelf.settings.profile
-    variables = {model.api_key_env for model in (profile.teacher, profile.student) if model.api_key_env}
-    redactor = Redactor(known_secrets(variables, shelf.settings.root))
+    redactor = Redactor(known_secrets(shelf.settings.profile.key_names, shelf.settings.root))
     for stage in STAGES:
         tape = shelf.recordings.path(stage)
         for path in (tape, journal_path(tape)):

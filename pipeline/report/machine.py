@@ -31,6 +31,7 @@ def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[s
             }
             if economics
             else None,
+            "unpriced": report.unpriced or None,
             "gates": [_gate(verdict) for verdict in verdicts],
         }
     )

@@ -38,7 +38,10 @@ class LifecycleReport:
     """None unless both the optimised teacher and the distilled student ran."""
 
     economics: Economics | None = None
-    """None where there is no comparison, or the price of training is not known."""
+    """None where there is no comparison, or a price is not known."""
+
+    unpriced: str = ""
+    """Which price is not known, and what to do about it."""
 
 
 def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
@@ -92,6 +95,8 @@ def _lines(report: LifecycleReport) -> list[str]:
             f"the distillation cost {dollars(economics.one_off)} and has paid for itself after {paid}; "
             f"a million calls save {dollars(economics.saving_per_million)}"
         )
+    if report.unpriced:
+        lines.append(report.unpriced)
     if report.scorecards:
         cards = list(report.scorecards.values())
         days = ("begun", "recorded")

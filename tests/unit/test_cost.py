@@ -1,5 +1,6 @@
 """What calls cost: published prices, prices of the profile, and the time of a machine of one's own."""
 
+import itertools
 import math
 
 import pytest
@@ -115,3 +116,8 @@ def test_machine_time_that_is_not_known_is_not_free():
 
 def test_a_published_price_needs_no_seconds():
     assert ledger(call(seconds=0.0, in_flight=2)).cost_per_1000("student") == pytest.approx(2.25)
+
+
+def test_the_order_of_the_answers_changes_no_cost():
+    calls = [Call("little", 1, 1, seconds, 1) for seconds in (0.1, 0.7, 1e9, 0.3, 0.2)]
+    assert len({ledger(*order, hourly=0.1).cost_per_1000("student") for order in itertools.permutations(calls)}) == 1

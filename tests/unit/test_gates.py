@@ -8,7 +8,7 @@ from pipeline.comparison import Comparison
 from pipeline.errors import SettingsError
 from pipeline.gates import measure
 from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.settings import Gate, find_root, load_settings
+from pipeline.settings import GATES, Gate, find_root, load_settings
 from pipeline.verdict import Verdict
 
 
@@ -161,3 +161,8 @@ def test_an_unknown_gate_is_an_error_naming_its_key_and_the_valid_ones():
 def test_every_bound_of_this_project_can_be_measured(pytestconfig):
     gates = load_settings(find_root(pytestconfig.rootpath), "local").gates
     assert {measured(gate)[0].gate.name for gate in gates.values()} == set(gates) != set()
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_that_can_be_bounded_is_measured(name):
+    assert measured(Gate(name, 0.0))[0].n > 0
