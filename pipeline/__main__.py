@@ -6,10 +6,12 @@ import argparse
 import datetime
 import io
 import sys
+import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from pipeline.errors import DistillgateError
+from pipeline.replay.scrub import scrubbed
 from pipeline.settings import find_root, load_settings
 
 
@@ -29,10 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             _run(chosen.profile)
     except DistillgateError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(scrubbed(f"error: {error}"), file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception:  # what Python would print, without the secrets in it
+        print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 
@@ -43,12 +48,12 @@ def _run(profile: str | None) -> None:
 
     lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
-        print(f"note: {notice}", file=sys.stderr)  # noqa: T201
+        print(scrubbed(f"note: {notice}"), file=sys.stderr)  # noqa: T201
     # DSPy prints the progress of each of a replay's evaluations
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
-    sys.stdout.write(lifecycle_table(lifecycle.report()))
+    sys.stdout.write(scrubbed(lifecycle_table(lifecycle.report())))
 
 
 def _serve(port: int | None) -> None:

@@ -16,6 +16,7 @@ from pipeline.models import NO_KEY, api_key
 from pipeline.profiles import ModelSpec
 from pipeline.replay.cassette import journal_path, recording, replaying
 from pipeline.replay.redact import Redactor
+from pipeline.replay.scrub import remembered
 from pipeline.replay.tape import Tape
 from pipeline.settings import Settings
 from pipeline.stages.graph import STAGES, with_downstream
@@ -61,8 +62,9 @@ class Recordings:
                 yield tape
             return
         self._tell(f"{stage}: recording {path}")
-        secrets = [self.key(model, stage) for model in models if model.api_key_env]
-        with recording(path, self._header(stage, models, data), Redactor(secrets)) as tape:
+        for model in models:
+            self.key(model, stage)  # remembered as a secret from now on
+        with recording(path, self._header(stage, models, data), Redactor(remembered())) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
 
@@ -86,7 +88,8 @@ class Recordings:
         path = self.path(stage)
         if not path.exists():
             raise self._unrecorded(stage, models)
-        with replaying(path, f"pytest --profile {self._settings.profile.name} --record={stage}", whole) as tape:
+        remedy = f"pytest --profile {self._settings.profile.name} --record={stage}"
+        with replaying(path, remedy, whole, Redactor(remembered())) as tape:
             yield tape
 
     @cached_property

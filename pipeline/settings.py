@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 
 from pipeline.errors import SettingsError
 from pipeline.profiles import Profile, parse_profile
+from pipeline.replay.scrub import remember
 from pipeline.tables import Table
 
 GATES = ("teacher_accuracy", "student_accuracy", "parse_failures", "retention", "cost_reduction", "latency_ratio")
@@ -73,13 +74,14 @@ def find_root(start: Path) -> Path:
 
 
 def load_settings(root: Path, profile: str | None = None) -> Settings:
-    """Settings of the project in `root`.
+    """Settings of the project in `root`; the values of its `.env` are scrubbed from all that is written from now on.
 
     The profile is, in this order: the argument (`--profile`), `DISTILLGATE_PROFILE`, `profile` in the table.
 
     Raises:
         SettingsError: a key is unknown, missing or of the wrong type, or the profile is not defined.
     """
+    remember(dotenv_values(root / ".env"))
     path = root / "pyproject.toml"
     table = Table(_load(path).get("tool", {}).get("distillgate", {}), "tool.distillgate")
     default = table.text("profile", "local")

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from pipeline.replay.scrub import scrubbed
 from pipeline.report.table import lifecycle_table
 from pipeline.testing.gates import VERDICTS
 from pipeline.testing.options import LIFECYCLE
@@ -19,10 +20,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
-        terminalreporter.write_line(f"note: {notice}", yellow=True)
+        terminalreporter.write_line(scrubbed(f"note: {notice}"), yellow=True)
     if config.get_verbosity() < 0 or not lifecycle.scorecards:
         return
     terminalreporter.section("distillation", sep="-")
-    terminalreporter.write(lifecycle_table(lifecycle.report(), width=100))
+    terminalreporter.write(scrubbed(lifecycle_table(lifecycle.report(), width=100)))
     for verdict in config.stash.get(VERDICTS, {}).values():
-        terminalreporter.write_line(str(verdict).splitlines()[0])
+        terminalreporter.write_line(scrubbed(str(verdict).splitlines()[0]))
