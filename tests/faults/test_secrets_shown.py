@@ -31,10 +31,11 @@ def survivors(content):
 TROUBLE = """
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 
-def planted(): return open("planted").read()
+def planted(): return Path("planted").read_text("utf-8")
 
 @pytest.fixture
 def broken(): raise RuntimeError(planted())
@@ -70,10 +71,12 @@ def test_locals():
 def test_fixture(broken): pass
 """
 
+IMPORT = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text('utf-8'))"
+
 
 def test_no_report_of_a_test_tells_a_secret(pytester):
     pytester.makeconftest('pytest_plugins = ["pipeline.testing"]')
-    pytester.makepyfile(test_trouble=TROUBLE, test_import="raise RuntimeError(open('planted').read())")
+    pytester.makepyfile(test_trouble=TROUBLE, test_import=IMPORT)
     (pytester.path / "planted").write_text(ALL, "utf-8")
     options = ["-rA", "--showlocals", "--continue-on-collection-errors", "--junitxml=junit.xml", "-p", "no:randomly"]
     result = pytester.runpytest("-vv", *options)
