@@ -1,33 +1,54 @@
-"""`python -m pipeline`: replay the lifecycle and print its table; `python -m pipeline serve`: the local endpoint."""
+"""`python -m pipeline`: replay the lifecycle and print its table.
+
+`check` its tapes; `serve` the local endpoint; `export` and `import`: tapes to stock vcrpy's cassettes and back.
+"""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import io
+import json
 import sys
 import traceback
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from pipeline.errors import DistillgateError
-from pipeline.replay.scrub import scrubbed
+from pipeline.replay.environment import scrubbed
 from pipeline.settings import find_root, load_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, or 1 with one clear message on stderr."""
+    """Run a command; returns the exit code: 0, or 1 with what is wrong in clear words."""
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="replay the recorded distillation and print its table (the default)")
-    for command in (parser, run):
-        command.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
+    export = commands.add_parser("export", help="write tapes as YAML cassettes that stock vcrpy plays")
+    export.add_argument("--to", required=True, type=Path, dest="folder", metavar="DIR", help="where they go")
+    bring = commands.add_parser("import", help="make tapes of vcrpy's YAML cassettes, one named after each stage")
+    bring.add_argument("--from", required=True, type=Path, dest="folder", metavar="DIR", help="where they lie")
+    for command in (export, bring):
+        command.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage that there is one of")
+        command.add_argument("--force", action="store_true", help="replace what is there")
+    check = commands.add_parser("check", help="say what is wrong with the recordings, without calling a model")
+    check.add_argument("--replay", action="store_true", help="replay every recorded stage as well")
+    check.add_argument("--json", action="store_true", help="print a list of objects")
+    parser.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
+    for command in (run, check, export, bring):
+        command.add_argument("--profile", default=argparse.SUPPRESS, help="the same")
     serve = commands.add_parser("serve", help="serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "serve":
             _serve(chosen.port)
+        elif chosen.command in ("export", "import"):
+            _transfer(chosen)
+        elif chosen.command == "check":
+            return _check(chosen.profile, chosen.replay, chosen.json)
         else:
             _run(chosen.profile)
     except DistillgateError as error:
@@ -49,11 +70,35 @@ def _run(profile: str | None) -> None:
     lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
         print(scrubbed(f"note: {notice}"), file=sys.stderr)  # noqa: T201
-    # DSPy prints the progress of each of a replay's evaluations
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with _hushed():
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
     sys.stdout.write(scrubbed(lifecycle_table(lifecycle.report())))
+
+
+def _transfer(chosen: argparse.Namespace) -> None:
+    from pipeline.transfer import export_tapes, import_tapes
+
+    settings = load_settings(find_root(Path.cwd()), chosen.profile)
+    move = export_tapes if chosen.command == "export" else import_tapes
+    move(settings, chosen.stages, chosen.folder, chosen.force, lambda line: print(scrubbed(line)))  # noqa: T201
+
+
+def _check(profile: str | None, replay: bool, as_json: bool) -> int:
+    from pipeline.checks.profile import check
+    from pipeline.findings import errors
+    from pipeline.report.findings import findings_text
+    from pipeline.stages.graph import STAGES
+
+    settings = load_settings(find_root(Path.cwd()), profile)
+    with _hushed():
+        findings = check(settings, replay)
+    if as_json:
+        listed = [dataclasses.asdict(finding) for finding in findings]
+        sys.stdout.write(scrubbed(json.dumps(listed, indent=2, ensure_ascii=False) + "\n"))
+    else:
+        sys.stdout.write(scrubbed(findings_text(findings, settings.profile.name, len(STAGES))))
+    return 1 if errors(findings) else 0
 
 
 def _serve(port: int | None) -> None:
@@ -63,6 +108,13 @@ def _serve(port: int | None) -> None:
     settings = load_settings(find_root(Path.cwd()))
     table = dict(settings.local) | ({"port": port} if port else {})
     serve(LocalSettings.from_table(table, settings.root))
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without the progress that DSPy prints of each of a replay's evaluations."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
 
 
 if __name__ == "__main__":

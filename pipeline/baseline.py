@@ -10,7 +10,7 @@ import orjson
 
 from pipeline.errors import BaselineError
 from pipeline.files import write_atomically
-from pipeline.replay.scrub import scrubbed
+from pipeline.replay.environment import scrubbed
 from pipeline.report.numbers import percent, points
 from pipeline.scorecard import ItemResult, Scorecard
 

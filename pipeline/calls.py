@@ -16,7 +16,7 @@ class Call:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    """Wall-clock seconds at recording time, from the request's first byte to the response's last."""
+    """Wall-clock seconds at recording time, from the request's first byte to the response's last; 0.0: not known."""
 
     in_flight: int
     """The most calls under way while this one was, itself included: 1 means that no other call slowed it."""

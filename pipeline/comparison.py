@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from pipeline.errors import StageError
 from pipeline.scorecard import ItemResult, Scorecard
+from pipeline.statistics import Paired, difference, ratio
 
-RESAMPLES = 10_000
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A word for a retention, and the advice that goes with it."""
+
+    floor: float
+    """The least retention of the tier."""
+
+    name: str
+    advice: str
+
+
+TIERS = (
+    Tier(0.95, "excellent", "the student may replace the teacher"),
+    Tier(0.90, "good", "the student may replace the teacher where its losses do not matter; read the lost items"),
+    Tier(0.80, "moderate", "distil from more data, or into a model closer to the teacher"),
+    Tier(0.0, "poor", "distil from more data, into a bigger student, or with BetterTogether"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,32 +67,45 @@ class Comparison:
 
         nan where the teacher has so few hits that a resample holds none.
         """
-        import numpy as np
-        from scipy.stats import DegenerateDataWarning, bootstrap
-
-        student = np.array([item.correct for item in self.student.items], dtype=float)
-        teacher = np.array([item.correct for item in self.teacher.items], dtype=float)
-        if not teacher.any():
-            return math.nan, math.nan
-        if (student == teacher).all():
+        if self.both_right and not self.lost and not self.gained:
             return 1.0, 1.0
+        return self._paired.interval(ratio, self.seed)
 
-        def retained(student: Any, teacher: Any, axis: int) -> Any:
-            hits = teacher.sum(axis=axis)
-            return np.divide(student.sum(axis=axis), hits, out=np.full_like(hits, np.nan), where=hits > 0)
+    @property
+    def difference(self) -> float:
+        """Student's accuracy − teacher's, −1 to 1."""
+        return self.student.accuracy.value - self.teacher.accuracy.value
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DegenerateDataWarning)  # what it warns of is the nan
-            interval = bootstrap(
-                (student, teacher),
-                retained,
-                n_resamples=RESAMPLES,
-                paired=True,
-                vectorized=True,
-                method="percentile",
-                rng=np.random.default_rng(self.seed),
-            ).confidence_interval
-        return float(interval.low), float(interval.high)
+    @cached_property
+    def difference_interval(self) -> tuple[float, float]:
+        """95 % percentile interval of the paired bootstrap."""
+        return self._paired.interval(difference, self.seed)
+
+    @cached_property
+    def mcnemar(self) -> float:
+        """Two-sided p-value of McNemar's exact test: could lost and gained items be a fair coin's?
+
+        The binomial form (McNemar 1947): only items on which the two differ count. 1 where there are none.
+        """
+        from scipy.stats import binomtest
+
+        differing = len(self.lost) + len(self.gained)
+        return float(binomtest(len(self.gained), differing, 0.5).pvalue) if differing else 1.0
+
+    @property
+    def both_right(self) -> int:
+        """Items that both got right."""
+        return len(self._pairs(teacher=True, student=True))
+
+    @property
+    def both_wrong(self) -> int:
+        """Items that neither got right."""
+        return len(self._pairs(teacher=False, student=False))
+
+    @property
+    def tier(self) -> Tier:
+        """What the retention amounts to, and what to do next."""
+        return next((tier for tier in TIERS if self.retention >= tier.floor), TIERS[-1])
 
     @property
     def lost(self) -> list[tuple[ItemResult, ItemResult]]:
@@ -97,6 +126,10 @@ class Comparison:
     def latency_ratio(self) -> float:
         """Student's median seconds a call ÷ teacher's, over calls that ran alone."""
         return self.student.latency.p50 / self.teacher.latency.p50
+
+    @property
+    def _paired(self) -> Paired:
+        return Paired(self.both_right, len(self.lost), len(self.gained), self.both_wrong)
 
     def _pairs(self, teacher: bool, student: bool) -> list[tuple[ItemResult, ItemResult]]:
         both = zip(self.teacher.items, self.student.items, strict=True)

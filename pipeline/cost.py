@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pipeline.stages.finetuning import TuningReport
 
 SECONDS_PER_HOUR = 3600
+ONE_OFF = ("optimize", "distill")
+"""Stages that are paid for once, besides the training; evaluations are what a team would pay anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,28 @@ class StageCost:
     """Seconds of all calls, each divided by the calls in flight with it: the time the endpoint was busy."""
 
     dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class Economics:
+    """What a distillation costs once, and what every call saves from then on; US dollars."""
+
+    one_off: float
+    """Prompt optimisation, the teacher's traces and the training together."""
+
+    teacher_per_1000: float
+    student_per_1000: float
+
+    @property
+    def saving_per_million(self) -> float:
+        """Saved over a million calls, the one-off cost not counted; negative where the student costs more."""
+        return 1000 * (self.teacher_per_1000 - self.student_per_1000)
+
+    @property
+    def break_even(self) -> float:
+        """Calls after which the student has paid for its making; inf where it saves nothing."""
+        saved = (self.teacher_per_1000 - self.student_per_1000) / 1000
+        return math.ceil(self.one_off / saved) if saved > 0 else math.inf
 
 
 class Ledger:
@@ -53,22 +78,58 @@ class Ledger:
             calls=len(calls),
             prompt_tokens=sum(call.prompt_tokens for call in calls),
             completion_tokens=sum(call.completion_tokens for call in calls),
-            seconds=sum(call.seconds / call.in_flight for call in calls),
-            dollars=sum(self._dollars(call) for call in calls),
+            seconds=math.fsum(call.seconds / call.in_flight for call in calls),
+            dollars=self._total(calls),
         )
 
     def cost_per_1000(self, stage: str) -> float:
-        """US dollars per 1,000 calls like those of `stage`.
+        """US dollars per 1,000 calls like those of `stage`; nan where machine time is paid and a call's is not known.
 
         Machine time counts the calls that ran alone, so that teacher and student are compared without queueing.
         """
         calls = self._calls[stage]
         if self._profile.machine_usd_per_hour is not None:
             calls = [call for call in calls if call.in_flight == 1] or calls
-        return 1000 * sum(self._dollars(call) for call in calls) / len(calls)
+        return 1000 * self._total(calls) / len(calls)
+
+    def training_dollars(self) -> float:
+        """US dollars of the fine-tuning job: machine time, or trained tokens at the profile's price.
+
+        Raises:
+            PriceError: the profile names no price of training; it is never taken for zero.
+        """
+        if self.training is None:
+            return 0.0
+        if (hourly := self._profile.machine_usd_per_hour) is not None:
+            return hourly * self.training.seconds / SECONDS_PER_HOUR
+        if (price := self._profile.finetuning.usd_per_million_tokens) is None:
+            raise PriceError(
+                f"no price of training {self.training.base_model!r} is known. Give usd_per_million_tokens to "
+                f"[tool.distillgate.profiles.{self._profile.name}.finetuning], in dollars per million trained tokens"
+            )
+        return self.training.trained_tokens * price / 1e6
+
+    def economics(self, teacher: str = "optimized", student: str = "distilled") -> Economics:
+        """When the distillation has paid for itself.
+
+        Raises:
+            PriceError: a price is not known.
+        """
+        made = [stage for stage in ONE_OFF if stage in self._calls]
+        return Economics(
+            one_off=sum(self.stage(stage).dollars for stage in made) + self.training_dollars(),
+            teacher_per_1000=self.cost_per_1000(teacher),
+            student_per_1000=self.cost_per_1000(student),
+        )
+
+    def _total(self, calls: Sequence[Call]) -> float:
+        # exact, because the order of the answers differs from run to run
+        return math.fsum(self._dollars(call) for call in calls)
 
     def _dollars(self, call: Call) -> float:
         if (hourly := self._profile.machine_usd_per_hour) is not None:
+            if not call.seconds:
+                return math.nan  # imported from a cassette that knows no seconds, and not free
             return hourly * call.seconds / call.in_flight / SECONDS_PER_HOUR
         return token_dollars(call.model, call.prompt_tokens, call.completion_tokens, self._override(call.model))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class DistillgateError(Exception):
     """Base of every error that this project raises on purpose."""
@@ -31,6 +33,19 @@ class CassetteError(DistillgateError):
 
 class CassetteMissError(CassetteError):
     """A request was made in replay that the cassette does not hold."""
+
+
+class UnusedInteractionsError(CassetteError):
+    """A replay ended before it had asked for everything on its cassette."""
+
+
+class BrokenTapeError(CassetteError):
+    """A line of a cassette file is not what a cassette holds."""
+
+    def __init__(self, path: Path, line: int, what: str) -> None:
+        super().__init__(f"{path}:{line}: {what}; restore the file from git or record it again")
+        self.line = line
+        self.what = what
 
 
 class BaselineError(DistillgateError):

@@ -63,7 +63,7 @@ def _price(profile: Profile, used: Mapping[str, Usage]) -> str:
     if profile.machine_usd_per_hour is not None:
         return "paid in machine time"
     try:
-        total = sum(_dollars(_model(profile, stage), one) for stage, one in used.items())
+        total = sum(_dollars(profile.players(stage)[0], one) for stage, one in used.items())
     except PriceError as error:
         return f"at an unknown price ({error})"
     if (tuned := used.get(TUNES)) is not None and tuned.trained_tokens:
@@ -71,10 +71,6 @@ def _price(profile: Profile, used: Mapping[str, Usage]) -> str:
             return f"about {dollars(total)} and what training on {tuned.trained_tokens:,} tokens costs"
         total += tuned.trained_tokens * profile.finetuning.usd_per_million_tokens / 1e6
     return f"about {dollars(total)}"
-
-
-def _model(profile: Profile, stage: str) -> ModelSpec:
-    return profile.student if stage in ("student", "distilled") else profile.teacher
 
 
 def _dollars(model: ModelSpec, used: Usage) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,27 @@ def load_golden(folder: Path, task: Task) -> Golden:
     return Golden(**rows, fingerprint=fingerprint(rows))
 
 
+def fingerprint_of(folder: Path) -> str:
+    """The fingerprint of the data in `folder`, read without its task and so without judging its rows.
+
+    Raises:
+        GoldenDataError: a file is missing, or a line of it is no JSON object.
+    """
+    paths = {split: folder / f"{split}.jsonl" for split in SPLITS}
+    return fingerprint(
+        {
+            split: tuple(_object(path, number, line) for number, line in enumerate(_lines(path), start=1))
+            for split, path in paths.items()
+        }
+    )
+
+
 def fingerprint(splits: dict[str, tuple[Row, ...]]) -> str:
     """A digest of the content: the order of lines and of keys does not change it, any other change does."""
     digest = hashlib.sha256()
     for split in SPLITS:
         digest.update(split.encode())
-        for row in sorted(splits[split], key=lambda row: str(row["id"])):
+        for row in sorted(splits[split], key=lambda row: str(row.get("id"))):
             digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
     return f"sha256:{digest.hexdigest()[:16]}"
 
@@ -85,38 +100,44 @@ def near_duplicates(golden: Golden, task: Task, cutoff: int = NEAR_DUPLICATE) ->
                 yield str(rows[j]["id"]), str(row["id"]), float(scores[i][j])
 
 
-def _read(path: Path, task: Task) -> list[tuple[int, Row]]:
+def _lines(path: Path) -> list[bytes]:
     try:
-        lines = path.read_bytes().splitlines()
+        return path.read_bytes().splitlines()
     except OSError as error:
         raise GoldenDataError(
             f"{path}: {error.strerror}; a task needs {', '.join(f'{split}.jsonl' for split in SPLITS)}"
         ) from error
-    rows = [(number, _parse(path, number, line, task)) for number, line in enumerate(lines, start=1)]
+
+
+def _read(path: Path, task: Task) -> list[tuple[int, Row]]:
+    rows = [(number, _parse(path, number, line, task)) for number, line in enumerate(_lines(path), start=1)]
     if not rows:
         raise GoldenDataError(f"{path}: no rows; every split needs at least one")
     return rows
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise GoldenDataError(f"{path}:{number}: not a JSON object on one line ({error})") from error
+    if not isinstance(row, dict):
+        raise GoldenDataError(f"{path}:{number}: a JSON {type(row).__name__}, must be an object")
+    return row
 
 
 def _parse(path: Path, number: int, line: bytes, task: Task) -> Row:
     def broken(what: str) -> GoldenDataError:
         return GoldenDataError(f"{path}:{number}: {what}")
 
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise broken(f"not a JSON object on one line ({error})") from error
-    if not isinstance(row, dict):
-        raise broken(f"a JSON {type(row).__name__}, must be an object")
-    types: Mapping[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
-    types = {**types, **task.fields}
-    known = {**types, **task.worked}
+    row = _object(path, number, line)
+    needed: dict[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
+    needed |= task.fields
+    known = {**needed, **task.worked}
+    if missing := [name for name in needed if name not in row]:
+        raise broken(f"{missing[0]}: missing; a row has {', '.join(sorted(needed))}")
     for name, expected in known.items():
-        if name not in row:
-            if name in task.worked:
-                continue
-            raise broken(f"{name}: missing; a row has {', '.join(sorted(types))}")
-        if not isinstance(row[name], expected) or row[name] == "":
+        if (name in row and not isinstance(row[name], expected)) or row.get(name) == "":
             raise broken(f"{name}: must be a non-empty {expected.__name__}, is {row[name]!r}")
     if unknown := sorted(row.keys() - known.keys()):
         raise broken(f"{unknown[0]}: unknown field; a row has {', '.join(sorted(known))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.calls import Call, listening
 from pipeline.comparison import Comparison
 from pipeline.cost import Ledger
-from pipeline.errors import FineTuningError, StageError
+from pipeline.errors import FineTuningError, PriceError, StageError
 from pipeline.files import write_atomically
 from pipeline.golden import Golden, load_golden, to_examples
 from pipeline.models import make_lm
 from pipeline.profiles import ModelSpec
 from pipeline.recordings import Recordings
-from pipeline.replay.scrub import scrubbed
+from pipeline.replay.environment import scrubbed
 from pipeline.replay.tape import Tape
 from pipeline.report.table import LifecycleReport
 from pipeline.scorecard import Scorecard
@@ -91,7 +92,7 @@ class Lifecycle:
         from pipeline.stages.optimize import optimize
 
         golden = self.golden
-        with self._stage("optimize", (self.profile.teacher,)):
+        with self._stage("optimize"):
             program = optimize(
                 self._lm(self.profile.teacher, "optimize"),
                 self.task,
@@ -114,7 +115,7 @@ class Lifecycle:
         tell = self._tell if "distill" in self.recordings.stages else None
         provider = make_provider(profile, key, self.settings.seed, tell)
         student = make_lm(profile.student, key, provider)
-        with self._stage("distill", (profile.teacher, profile.student)) as tape:
+        with self._stage("distill") as tape:
             try:
                 result = distill(
                     optimized,
@@ -147,11 +148,17 @@ class Lifecycle:
         )
 
     def report(self) -> LifecycleReport:
-        """What has run so far, for the table; runs nothing."""
+        """What has run so far, for the table; runs nothing. A price that is not known is said and costs are nan."""
         ran = {stage: self.scorecards[stage] for stage in EVALUATIONS if stage in self.scorecards}
-        both = {"optimized", "distilled"} <= ran.keys()
-        costs = {stage: self.ledger.cost_per_1000(stage) for stage in ran}
-        return LifecycleReport(self.profile.name, ran, costs, self.comparison if both else None)
+        costs, compared, economics, unpriced = dict.fromkeys(ran, math.nan), None, None, ""
+        try:
+            costs = {stage: self.ledger.cost_per_1000(stage) for stage in ran}
+            if {"optimized", "distilled"} <= ran.keys():
+                compared = self.comparison
+                economics = self.ledger.economics()
+        except PriceError as error:
+            unpriced = str(error)
+        return LifecycleReport(self.profile.name, ran, costs, compared, economics, unpriced)
 
     @contextmanager
     def lone_calls(self, stage: str) -> Iterator[Callable[[str], list[Call]]]:
@@ -163,7 +170,7 @@ class Lifecycle:
 
         from pipeline.stages.runtime import one_call_an_answer
 
-        program, model = self._program(stage)
+        program = self._program(stage)
         examples = {example.id: example for example in to_examples(self.golden.test, self.task)}
 
         def again(item: str) -> list[Call]:
@@ -171,14 +178,14 @@ class Lifecycle:
                 program(**examples[item].inputs())
             return calls
 
-        with self.recordings.replayed_in_part(stage, (model,)), one_call_an_answer():
+        with self.recordings.replayed_in_part(stage), one_call_an_answer():
             yield again
 
     def _evaluated(self, stage: str) -> Scorecard:
         from pipeline.stages.evaluate import evaluate
 
-        program, model = self._program(stage)
-        with self._stage(stage, (model,)):
+        program = self._program(stage)
+        with self._stage(stage):
             items = evaluate(
                 program,
                 to_examples(self.golden.test, self.task),
@@ -189,17 +196,16 @@ class Lifecycle:
         name = program.predictors()[0].lm.model
         return Scorecard(stage, name, tuple(items), self.headers[stage])
 
-    def _program(self, stage: str) -> tuple[dspy.Module, ModelSpec]:
-        profile = self.profile
+    def _program(self, stage: str) -> dspy.Module:
+        (model,) = self.profile.players(stage)
         if stage == "optimized":
-            return self._with_lm(self.optimized_program, profile.teacher, stage), profile.teacher
+            return self._with_lm(self.optimized_program, model, stage)
         if stage == "distilled":
             program: dspy.Module = self.distillation.program.deepcopy()
             tuned = program.predictors()[0].lm
-            program.set_lm(tuned.copy(api_key=self.recordings.key(profile.student, stage)))
-            return program, profile.student
-        model = profile.teacher if stage == "teacher" else profile.student
-        return self._with_lm(self.task.program(), model, stage), model
+            program.set_lm(tuned.copy(api_key=self.recordings.key(model, stage)))
+            return program
+        return self._with_lm(self.task.program(), model, stage)
 
     def _with_lm(self, program: dspy.Module, model: ModelSpec, stage: str) -> dspy.Module:
         copied: dspy.Module = program.deepcopy()
@@ -210,12 +216,12 @@ class Lifecycle:
         return make_lm(model, self.recordings.key(model, stage))
 
     @contextmanager
-    def _stage(self, stage: str, models: tuple[ModelSpec, ...]) -> Iterator[Tape]:
+    def _stage(self, stage: str) -> Iterator[Tape]:
         from dspy.utils.exceptions import LMError
 
         from pipeline.stages.runtime import one_call_an_answer
 
-        with self.recordings.opened(stage, models, self.golden.fingerprint) as tape, one_call_an_answer():
+        with self.recordings.opened(stage, self.golden.fingerprint) as tape, one_call_an_answer():
             try:
                 yield tape
             except LMError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
 from pipeline.profiles import ModelSpec
-from pipeline.replay.scrub import remember
+from pipeline.replay.environment import remember
 from pipeline.settings import secret
 
 # DSPy fetches a table of models and prices at import unless told otherwise; replay opens no socket.

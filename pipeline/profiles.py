@@ -74,6 +74,17 @@ class Profile:
     machine_usd_per_hour: float | None = None
     """Set for self-hosted models: a call costs its seconds of this machine instead of a price per token."""
 
+    @property
+    def key_names(self) -> list[str]:
+        """The environment variables that hold the keys of its models."""
+        return sorted({model.api_key_env for model in (self.teacher, self.student) if model.api_key_env})
+
+    def players(self, stage: str) -> tuple[ModelSpec, ...]:
+        """The models that a stage calls: of `distill` the teacher and the student that it tunes."""
+        if stage == "distill":
+            return self.teacher, self.student
+        return (self.student,) if stage in ("student", "distilled") else (self.teacher,)
+
     def notices(self, today: datetime.date) -> list[str]:
         """What whoever uses the profile should know before it hurts: models that are about to be shut down."""
         return [

@@ -15,11 +15,12 @@ from pipeline.estimate import estimate
 from pipeline.models import NO_KEY, api_key
 from pipeline.profiles import ModelSpec
 from pipeline.replay.cassette import journal_path, recording, replaying
+from pipeline.replay.environment import remembered
+from pipeline.replay.integrity import fingerprint
 from pipeline.replay.redact import Redactor
-from pipeline.replay.scrub import remembered
 from pipeline.replay.tape import Tape
 from pipeline.settings import Settings
-from pipeline.stages.graph import STAGES, with_downstream
+from pipeline.stages.graph import STAGES, UPSTREAM, with_downstream
 
 
 class UnfinishedRecordingError(CassetteError):
@@ -41,6 +42,30 @@ class Recordings:
         """The tape of a stage."""
         return self._path(self._settings.profile.name, stage)
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The stages that have no tape."""
+        return tuple(stage for stage in STAGES if not self.path(stage).exists())
+
+    @property
+    def begun(self) -> dict[str, int]:
+        """The stages whose recording was begun and not finished, with the calls that are kept of each."""
+        journals = {stage: journal_path(self.path(stage)) for stage in STAGES}
+        return {stage: path.read_bytes().count(b'{"request"') for stage, path in journals.items() if path.exists()}
+
+    @cached_property
+    def orphans(self) -> list[Path]:
+        """Files among the task's tapes that belong to no stage of any profile."""
+        tapes = {self._path(profile, stage) for profile in self._settings.profiles for stage in STAGES}
+        known = tapes | {journal_path(tape) for tape in tapes}
+        folder = self._settings.cassettes / self._task
+        return sorted(path for path in folder.rglob("[!.]*") if path.is_file() and path not in known)
+
+    def remedy(self, *stages: str) -> str:
+        """The command that records stages again, or all if none is named."""
+        only = f"={','.join(stages)}" if stages else ""
+        return f"pytest --profile {self._settings.profile.name} --record{only}"
+
     def key(self, model: ModelSpec, stage: str) -> str:
         """The key for a model's calls in a stage; in replay none is needed or read.
 
@@ -50,7 +75,7 @@ class Recordings:
         return api_key(model, self._settings.root) if stage in self.stages else NO_KEY
 
     @contextmanager
-    def opened(self, stage: str, models: tuple[ModelSpec, ...], data: str) -> Iterator[Tape]:
+    def opened(self, stage: str, data: str) -> Iterator[Tape]:
         """The stage's tape, replaying or recording; `data` is the fingerprint of the golden data.
 
         Raises:
@@ -58,76 +83,71 @@ class Recordings:
         """
         path = self.path(stage)
         if stage not in self.stages:
-            with self._replayed(stage, models) as tape:
+            with self._replayed(stage) as tape:
                 yield tape
             return
         self._tell(f"{stage}: recording {path}")
-        for model in models:
-            self.key(model, stage)  # remembered as a secret from now on
-        with recording(path, self._header(stage, models, data), Redactor(remembered())) as tape:
+        with recording(path, self.header(stage, data), Redactor(remembered())) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
 
     @contextmanager
-    def replayed_in_part(self, stage: str, models: tuple[ModelSpec, ...]) -> Iterator[Tape]:
+    def replayed_in_part(self, stage: str) -> Iterator[Tape]:
         """The stage's tape, of which any part may be replayed.
 
         Raises:
             CassetteError: as `opened`.
         """
-        with self._replayed(stage, models, whole=False) as tape:
+        with self._replayed(stage, whole=False) as tape:
             yield tape
 
     @contextmanager
-    def _replayed(self, stage: str, models: tuple[ModelSpec, ...], whole: bool = True) -> Iterator[Tape]:
-        if self._orphans:
+    def _replayed(self, stage: str, whole: bool = True) -> Iterator[Tape]:
+        if self.orphans:
             raise CassetteError(
-                f"{self._orphans[0]} belongs to no stage of any profile. Profiles: "
+                f"{self.orphans[0]} belongs to no stage of any profile. Profiles: "
                 f"{', '.join(self._settings.profiles)}; stages: {', '.join(STAGES)}. Remove the file, or rename it"
             )
         path = self.path(stage)
         if not path.exists():
-            raise self._unrecorded(stage, models)
-        remedy = f"pytest --profile {self._settings.profile.name} --record={stage}"
-        with replaying(path, remedy, whole, Redactor(remembered())) as tape:
+            raise self._unrecorded(stage)
+        with replaying(path, self.remedy(stage), whole, Redactor(remembered())) as tape:
             yield tape
-
-    @cached_property
-    def _orphans(self) -> list[Path]:
-        tapes = {self._path(profile, stage) for profile in self._settings.profiles for stage in STAGES}
-        known = tapes | {journal_path(tape) for tape in tapes}
-        folder = self._settings.cassettes / self._task
-        return sorted(path for path in folder.rglob("[!.]*") if path.is_file() and path not in known)
 
     def _path(self, profile: str, stage: str) -> Path:
         return self._settings.cassettes / self._task / profile / f"{stage}.jsonl"
 
-    def _header(self, stage: str, models: tuple[ModelSpec, ...], data: str) -> dict[str, Any]:
+    def header(self, stage: str, data: str) -> dict[str, Any]:
+        """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
+        now = datetime.datetime.now(datetime.UTC)
         return {
             "task": self._task,
             "profile": self._settings.profile.name,
             "stage": stage,
-            "models": [model.model for model in models],
+            "models": [model.model for model in self._settings.profile.players(stage)],
             "data": data,
             "seed": self._settings.seed,
-            "recorded": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "recorded": now.date().isoformat(),
+            "recorded_at": now.isoformat(timespec="seconds"),
+            "upstream": {name: fingerprint(self.path(name)) for name in UPSTREAM[stage]},
             "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
         }
 
-    def _unrecorded(self, stage: str, models: tuple[ModelSpec, ...]) -> CassetteError:
+    def _unrecorded(self, stage: str) -> CassetteError:
         path, profile = self.path(stage), self._settings.profile
-        keys = sorted({model.api_key_env for model in models if model.api_key_env})
-        need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {models[0].api_base}"
-        how = f"{need}, then run: pytest tests/gates --profile {profile.name} --record"
-        lacking = [name for name in STAGES if not self.path(name).exists()]
-        journals = [journal for name in lacking if (journal := journal_path(self.path(name))).exists()]
-        if journals or len(lacking) < len(STAGES):
-            only = "" if len(lacking) == len(STAGES) else f"={','.join(lacking)}"
-            kept = sum(journal.read_bytes().count(b'{"request"') for journal in journals)
+        keys, endpoint = profile.key_names, profile.players(stage)[0].api_base
+        need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {endpoint}"
+        lacking = self.lacking
+        begun = {name: calls for name, calls in self.begun.items() if name in lacking}
+        if begun or len(lacking) < len(STAGES):
+            only = () if len(lacking) == len(STAGES) else lacking
             return UnfinishedRecordingError(
-                f"the recording of profile {profile.name!r} is unfinished: it lacks {', '.join(lacking)} ({kept} calls "
-                f"of these are kept and not made again). To go on, {how}{only}"
+                f"the recording of profile {profile.name!r} is unfinished: it lacks {', '.join(lacking)} "
+                f"({sum(begun.values())} calls of these are kept and not made again). To go on, {need}, then run: "
+                f"{self.remedy(*only)}"
             )
         others = [name for name in self._settings.profiles if name != profile.name]
         price = estimate(profile, {name: {s: self._path(name, s) for s in STAGES} for name in others})
-        return CassetteError(f"profile {profile.name!r} has no recording {path}. To make one, {how}\n{price}")
+        return CassetteError(
+            f"profile {profile.name!r} has no recording {path}. To make one, {need}, then run: {self.remedy()}\n{price}"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,11 +57,30 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelScore:
+    """How well one label is found, over the whole split; an answer that does not parse is one of no label."""
+
+    label: str
+    precision: Rate
+    """Of the items answered with the label, those that have it."""
+
+    recall: Rate
+    """Of the items that have the label, those answered with it; `recall.n` is the label's support."""
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 0 to 1; 0 where neither has a hit."""
+        hits, answered, expected = self.recall.hits, self.precision.n, self.recall.n
+        return 2 * hits / (answered + expected) if hits else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """Seconds a call, over the items that ran alone."""
 
     p50: float
     p95: float
+    p99: float
     mean: float
     n: int
     """Items behind the figures; 0 where none ran alone, and then the figures are nan."""
@@ -103,15 +123,36 @@ class Scorecard:
         return Rate(sum(item.correct for item in items), len(items))
 
     @cached_property
+    def wrong(self) -> Rate:
+        """Items whose answer parsed and is not the expected one."""
+        return Rate(self.n - self.accuracy.hits - self.parse_failures.hits, self.n)
+
+    @cached_property
+    def confusion(self) -> dict[tuple[str, str], int]:
+        """(expected label, answer) → items; an answer that did not parse is the empty text."""
+        return dict(Counter((item.expected, item.answer) for item in self.items))
+
+    @cached_property
+    def by_label(self) -> tuple[LabelScore, ...]:
+        """Precision, recall and F1 of every label that is expected somewhere, in alphabetical order."""
+        answers = Counter(item.answer for item in self.items)
+        expected = Counter(item.expected for item in self.items)
+        hits = Counter(item.expected for item in self.items if item.correct)
+        return tuple(
+            LabelScore(label, Rate(hits[label], answers[label]), Rate(hits[label], expected[label]))
+            for label in sorted(expected)
+        )
+
+    @cached_property
     def latency(self) -> Latency:
         """Recorded seconds of the items that ran alone; percentiles by linear interpolation."""
         from numpy import percentile
 
         seconds = self.seconds_alone
         if not seconds:
-            return Latency(math.nan, math.nan, math.nan, 0)
-        p50, p95 = percentile(seconds, [50, 95])
-        return Latency(float(p50), float(p95), sum(seconds) / len(seconds), len(seconds))
+            return Latency(math.nan, math.nan, math.nan, math.nan, 0)
+        p50, p95, p99 = (float(value) for value in percentile(seconds, [50, 95, 99]))
+        return Latency(p50, p95, p99, sum(seconds) / len(seconds), len(seconds))
 
     @property
     def seconds_alone(self) -> list[float]:

@@ -13,11 +13,22 @@ from dotenv import dotenv_values
 
 from pipeline.errors import SettingsError
 from pipeline.profiles import Profile, parse_profile
-from pipeline.replay.scrub import remember
+from pipeline.replay.environment import remember
 from pipeline.tables import Table
 
-GATES = ("teacher_accuracy", "student_accuracy", "parse_failures", "retention", "cost_reduction", "latency_ratio")
+GATES = (
+    "teacher_accuracy",
+    "student_accuracy",
+    "label_recall",
+    "parse_failures",
+    "retention",
+    "non_inferiority",
+    "cost_reduction",
+    "latency_ratio",
+)
 """What can be bounded; `pipeline.gates` measures each."""
+WITHOUT_INTERVAL = ("cost_reduction", "latency_ratio")
+"""Gates whose value has no interval, so that none of it can be asked to lie beyond the bound."""
 
 
 class NoProjectError(SettingsError):
@@ -31,6 +42,8 @@ class Gate:
     name: str
     minimum: float | None = None
     maximum: float | None = None
+    sure: bool = False
+    """Whether the whole 95 % interval must lie within the bounds, and not only the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,9 @@ class Settings:
     gates: Mapping[str, Gate]
     skip_unfinished: bool
     """`unfinished = "skip"`: tests skip where a recording was begun but not finished, instead of failing."""
+
+    tape_budget_mb: float
+    """Megabytes (10⁶ bytes) that the tapes of one profile may take up in the repository."""
 
     local: Mapping[str, Any]
     """The raw table of the local endpoint; `pipeline.local` parses it, so that the extra stays optional."""
@@ -74,14 +90,16 @@ def find_root(start: Path) -> Path:
 
 
 def load_settings(root: Path, profile: str | None = None) -> Settings:
-    """Settings of the project in `root`; the values of its `.env` are scrubbed from all that is written from now on.
+    """Settings of the project in `root`.
+
+    From now on the secrets among the values of its `.env`, and the keys of its profile, are kept out of all that is
+    written; a value that `pyproject.toml` shows as well is none, unless its variable is called like one.
 
     The profile is, in this order: the argument (`--profile`), `DISTILLGATE_PROFILE`, `profile` in the table.
 
     Raises:
         SettingsError: a key is unknown, missing or of the wrong type, or the profile is not defined.
     """
-    remember(dotenv_values(root / ".env"))
     path = root / "pyproject.toml"
     table = Table(_load(path).get("tool", {}).get("distillgate", {}), "tool.distillgate")
     default = table.text("profile", "local")
@@ -99,9 +117,12 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         seed=table.integer("seed", 9),
         gates=_gates(table.table("gates")),
         skip_unfinished=_unfinished(table),
+        tape_budget_mb=table.number("tape_budget_mb", 5.0),
         local=table.mapping("local"),
     )
     table.done()
+    remember(dotenv_values(root / ".env"), public=path.read_text(encoding="utf-8"))
+    remember({name: os.environ.get(name) for name in settings.profile.key_names})
     return settings
 
 
@@ -131,8 +152,18 @@ def _gates(table: Table) -> dict[str, Gate]:
 
 
 def _gate(name: str, table: Table) -> Gate:
-    gate = Gate(name, minimum=table.number("min", None), maximum=table.number("max", None))
+    if name == "non_inferiority":
+        margin = table.number("margin")
+        gate = Gate(name, minimum=-margin, sure=True)
+        if margin <= 0:
+            raise SettingsError(
+                f"{table.path}.margin must be above 0, is {margin:g}: what loss of accuracy is bearable?"
+            )
+    else:
+        gate = Gate(name, table.number("min", None), table.number("max", None), table.flag("sure", False))
     table.done()
     if gate.minimum is None and gate.maximum is None:
         raise SettingsError(f"{table.path} bounds nothing; give min, max or both")
+    if gate.sure and name in WITHOUT_INTERVAL:
+        raise SettingsError(f"{table.path}.sure: {name} has no interval; leave it out")
     return gate

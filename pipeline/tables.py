@@ -72,6 +72,13 @@ class Table:
         value: int = self._typed(key, default, "a whole number", int)
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self.raw(key, default)
+        if not isinstance(value, bool):
+            raise SettingsError(f"{self.path}.{key} must be true or false, is {value!r}")
+        return value
+
     def date(self, key: str, default: datetime.date | None = _REQUIRED) -> datetime.date | None:
         """A TOML date, unquoted."""
         wanted = "a date such as 2027-01-14"

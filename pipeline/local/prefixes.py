@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
 LONG = 1500
 """Characters before a request's last message from which copying them costs less than reading them again."""
+TOGETHER = 0.05
+"""Seconds for which the first request with a prefix waits for others with the same one."""
 SAVED = "prefix.bin"
 """The file, in the worker's own folder, through which a slot's state goes to the others."""
 
@@ -28,12 +31,14 @@ class SharedPrefixes:
         self._client = client
         self._slots = slots
         self._current: dict[str, str] = {}
+        self._asking: Counter[tuple[str, str]] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def share(self, address: str, body: dict[str, Any]) -> None:
         """Return when every slot of the process at `address` holds all of `body`'s messages but the last.
 
-        Does nothing for short prefixes. What fails here costs time and nothing else, so it raises nothing; the request
+        Does nothing for short prefixes, nor for a request that comes by itself: copying would take from the slots what
+        they hold of other prompts. What fails here costs time and nothing else, so it raises nothing; the request
         itself will say what is wrong.
         """
         prefix = body["messages"][:-1]
@@ -41,14 +46,22 @@ class SharedPrefixes:
         if self._slots < 2 or len(written) < LONG:
             return
         key = hashlib.sha256(written.encode()).hexdigest()
+        if self._current.get(address) == key and not self._locks[address].locked():
+            return
+        self._asking[address, key] += 1
+        try:
+            await asyncio.sleep(TOGETHER)
+            if self._asking[address, key] > 1:
+                await self._once(address, key, prefix)
+        finally:
+            self._asking[address, key] -= 1
+
+    async def _once(self, address: str, key: str, prefix: list[Any]) -> None:
         async with self._locks[address]:
-            if self._current.get(address) == key:
-                return
-            self._current[address] = key
-            try:
-                await self._read_and_copy(address, prefix)
-            except httpx.HTTPError:
-                return
+            if self._current.get(address) != key:
+                self._current[address] = key
+                with suppress(httpx.HTTPError):
+                    await self._read_and_copy(address, prefix)
 
     async def _read_and_copy(self, address: str, prefix: list[Any]) -> None:
         opening = {"role": "user", "content": ""}

@@ -22,7 +22,7 @@ def from_vcr(asked: Canonical, response: dict[str, Any], seconds: float, in_flig
     response = decode_response(response)
     raw = response["body"]["string"]
     content_type, body = _content_type(response["headers"]), parsed(raw)
-    if _is_text(body):
+    if is_text(body):
         # {"text": …} is how a tape holds text, but may also be a JSON value: the content type must tell which it is.
         if not _is_json(content_type):
             body = as_text(raw)
@@ -34,7 +34,7 @@ def from_vcr(asked: Canonical, response: dict[str, Any], seconds: float, in_flig
 def to_vcr(interaction: Interaction) -> dict[str, Any]:
     """The answer as the endpoint gave it."""
     body, content_type = interaction.body, interaction.content_type
-    raw = body["text"].encode() if _is_text(body) and not _is_json(content_type) else orjson.dumps(body)
+    raw = body["text"].encode() if is_text(body) and not _is_json(content_type) else orjson.dumps(body)
     return {
         "status": {"code": interaction.status, "message": "OK"},
         "headers": {"content-type": [content_type]},
@@ -81,5 +81,6 @@ def _is_json(content_type: str) -> bool:
     return content_type.lower() == JSON or content_type.lower().endswith("+json")
 
 
-def _is_text(body: Any) -> bool:
+def is_text(body: Any) -> bool:
+    """Whether a body has the form in which a tape holds text; a JSON value may have it too."""
     return isinstance(body, dict) and body.keys() == {"text"} and isinstance(body["text"], str)

@@ -10,7 +10,7 @@ from typing import Any
 from vcr.config import VCR
 from vcr.record_mode import RecordMode
 
-from pipeline.errors import CassetteError
+from pipeline.errors import UnusedInteractionsError
 from pipeline.replay import storage
 from pipeline.replay.guard import guarded
 from pipeline.replay.interception import prove
@@ -29,7 +29,8 @@ def replaying(path: Path, remedy: str, whole: bool = True, redactor: Redactor | 
 
     Raises:
         CassetteMissError: a request was not recorded, even if the code in the block swallowed that.
-        CassetteError: the tape is broken, or interactions were left over.
+        CassetteError: the tape is broken.
+        UnusedInteractionsError: interactions were left over.
         NetworkBlockedError: something tried to reach the network past the recorder.
     """
     prove()
@@ -40,7 +41,7 @@ def replaying(path: Path, remedy: str, whole: bool = True, redactor: Redactor | 
             if tape.miss is not None:
                 raise tape.miss
     if whole and (left := tape.unused()):
-        raise CassetteError(
+        raise UnusedInteractionsError(
             f"{path}: {len(left)} of {len(tape)} interactions were not replayed, first {left[0].method} "
             f"{left[0].path}; the pipeline makes other calls than those recorded. Record the stage again: {remedy}"
         )
@@ -53,8 +54,9 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
     A block that fails or a process that is killed leaves the journal; the next recording goes on from there.
 
     Raises:
-        CassetteError: another process is recording the same tape, its unfinished recording is broken, or a request or
-            answer holds a secret that is not to be replaced, even if the code in the block swallowed that.
+        CassetteError: another process is recording the same tape, its unfinished recording is broken, an answer could
+            not be written, or a request or answer holds a secret that is not to be replaced, even if the code in the
+            block swallowed that.
     """
     prove()
     with closing(Journal(journal_path(path), header, redactor)) as journal:
@@ -62,8 +64,8 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
             try:
                 yield tape
             finally:
-                if tape.refusal is not None:
-                    raise tape.refusal
+                if (error := journal.failure or tape.refusal) is not None:
+                    raise error
         storage.write(path, Recording(tape.recording.header, tape.used()), redactor)
         journal.discard()
 

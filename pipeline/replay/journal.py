@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from pipeline.errors import CassetteError
 from pipeline.files import write_atomically
+from pipeline.replay.disk import writing
 from pipeline.replay.lock import Lock
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import FORMAT, Interaction, decode, dump, to_line
@@ -21,44 +26,59 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
         """Open or resume `path`; `recovered` holds what an earlier process recorded.
 
+        A resumed recording is one of today: `header` counts, and names the day on which it was `begun`.
+
         Raises:
-            CassetteError: another process is recording into it, or a line of it is broken.
+            CassetteError: another process is recording into it, a line of it is broken, or it cannot be written.
         """
         self.path = path
         self._redactor = redactor
         self.recovered: list[Interaction] = []
         self.header = header
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = Lock(path)
-        try:
-            self._open(header)
-        except BaseException:
-            self._lock.release()
-            raise
+        self.failure: CassetteError | None = None
+        """Why nothing is recorded any more: a line may be cut off, and one behind it would be lost with it."""
+        with ExitStack() as undo, writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(path)
+            undo.callback(self._lock.release)
+            self._file = undo.enter_context(path.open("a+b", buffering=0))
+            self._take_up(header)
+            undo.pop_all()
 
-    def _open(self, header: dict[str, Any]) -> None:
-        path = self.path
-        if path.exists() and (whole := path.read_bytes().rpartition(b"\n")[0]):
-            recording = decode(path, whole.split(b"\n"))
-            self.header, self.recovered = recording.header, recording.interactions
-            self._file: BinaryIO = path.open("r+b")
+    def _take_up(self, header: dict[str, Any]) -> None:
+        self._file.seek(0)
+        if whole := self._file.read().rpartition(b"\n")[0]:
+            recording = decode(self.path, whole.split(b"\n"))
+            self.recovered = recording.interactions
+            begun = recording.header.get("begun") or recording.header.get("recorded")
+            if begun != header.get("recorded"):
+                self.header = {**header, "begun": begun}
             self._file.truncate(len(whole) + 1)
-            self._file.seek(0, os.SEEK_END)
         else:
-            self._file = path.open("wb")
+            self._file.truncate(0)
             self._append(dump({"distillgate": {"format": FORMAT, **header}}, self._redactor))
 
     def append(self, interaction: Interaction) -> None:
-        """Add one interaction and wait until it is on disk."""
-        self._append(dump(to_line(interaction), self._redactor))
+        """Add one interaction and wait until it is on disk.
+
+        Raises:
+            CassetteError: it cannot be written, or one before it could not.
+        """
+        with self._failing_for_good():
+            self._append(dump(to_line(interaction), self._redactor))
 
     def rewrite(self, interactions: list[Interaction]) -> None:
-        """Replace everything recorded so far, atomically."""
-        self._file.close()
-        lines = [dump({"distillgate": {"format": FORMAT, **self.header}}, self._redactor)]
-        lines += [dump(to_line(interaction), self._redactor) for interaction in interactions]
-        write_atomically(self.path, b"".join(lines))
-        self._file = self.path.open("ab")
+        """Replace everything recorded so far, atomically.
+
+        Raises:
+            CassetteError: it cannot be written, or an interaction before could not.
+        """
+        with self._failing_for_good():
+            self._file.close()
+            lines = [dump({"distillgate": {"format": FORMAT, **self.header}}, self._redactor)]
+            lines += [dump(to_line(interaction), self._redactor) for interaction in interactions]
+            write_atomically(self.path, b"".join(lines))
+            self._file = self.path.open("ab", buffering=0)
 
     def close(self) -> None:
         """Close the file; it stays for the next process to resume."""
@@ -68,10 +88,26 @@ class Journal:
     def discard(self) -> None:
         """Close the file and delete it: its tape is whole."""
         self._file.close()
-        self.path.unlink()
+        with writing(self.path):
+            self.path.unlink(missing_ok=True)
         self._lock.release()
 
+    @contextmanager
+    def _failing_for_good(self) -> Iterator[None]:
+        if self.failure is not None:
+            raise self.failure
+        try:
+            with writing(self.path):
+                yield
+        except CassetteError as error:
+            self.failure = error
+            raise
+
     def _append(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()
+        rest = memoryview(line)
+        while rest:
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
+        # written to a file that lies nowhere any more, a line would be on no disk
+        if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+            raise FileNotFoundError(errno.ENOENT, "another file has taken its place")

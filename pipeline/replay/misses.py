@@ -46,10 +46,10 @@ def _lines(path: str, value: Any) -> list[str]:
     if isinstance(value, list) and value:
         return [line for index, child in enumerate(value) for line in _lines(f"{path}[{index}]", child)]
     if isinstance(value, str) and "\n" in value:
-        return [f"{path.lstrip('.')}:", *(f"    {_visible(line)}" for line in value.split("\n"))]
-    return [f"{path.lstrip('.')}: {_visible(orjson.dumps(value).decode())}"]
+        return [f"{path.lstrip('.')}:", *(f"    {visible(line)}" for line in value.split("\n"))]
+    return [f"{path.lstrip('.')}: {visible(orjson.dumps(value).decode())}"]
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
     """Carriage returns, exotic spaces and the like as escapes: else two lines may differ and look the same."""
     return line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)

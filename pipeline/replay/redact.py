@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from pipeline.errors import CassetteError
 from pipeline.replay.matching import Canonical
 from pipeline.replay.scrub import Finding, Scrubber
@@ -70,6 +72,16 @@ class Redactor:
         The same object where it holds no secret.
         """
         return _cleaned(self._for_caller, interaction)[0]
+
+    def kind(self, line: bytes) -> str | None:
+        """The rule of the first secret in a line of a file, be it JSON or not; None where it holds none."""
+        text = line.decode("utf-8", errors="replace")
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            value = text
+        found = self._all.value(value)[1]
+        return found[0].rule.name if found else None
 
     def line(self, line: dict[str, Any]) -> dict[str, Any]:
         """A line of a cassette, whoever made it.

@@ -1,4 +1,4 @@
-"""Nothing secret leaves the process: every text that is written, shown or recorded goes through here."""
+"""Finds secrets in texts and JSON values, and puts marks in their place."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
 from pipeline.replay.secret_rules import NAMED, RULES, TELLING, UNBROKEN, Rule
 
 SHORTEST = 6
 """Characters below which a value is no secret but a word, and replacing it would garble the text."""
-
-SHORTEST_UNNAMED = 8
-"""The same for a value whose variable's name does not say that it is a secret."""
 
 MARK = re.compile(r"\[secret:[\w:.-]+\]")
 _MARK_OR_NOT = re.compile(f"({MARK.pattern})")
@@ -156,43 +153,3 @@ def _known(name: str, value: str) -> Rule:
     forms = {value, *in_json, *in_text, quote(value), quote(value, safe=""), quote_plus(value)}
     longest = sorted(forms, key=lambda form: (-len(form), form))
     return Rule(f"env:{name}", re.compile("|".join(map(re.escape, longest))), tuple(longest))
-
-
-_remembered: dict[str, str] = {}
-
-
-def remember(values: Mapping[str, str | None]) -> None:
-    """From now on `scrubbed` takes these values of environment variables for secrets, those that can be ones.
-
-    A value is a secret if its variable is called like one (`…_KEY`, `PASSWORD`) or it is no plain word, number or URL.
-    """
-    _remembered.update({name: value for name, value in values.items() if value and _is_secret(name, value)})
-
-
-def remembered() -> dict[str, str]:
-    """Every value that `remember` took, by the name of its variable."""
-    return dict(_remembered)
-
-
-def scrubbed(text: str) -> str:
-    """`text` as it may be shown and written: each secret replaced by `[secret:KIND]`.
-
-    The one door for terminal, reports and files; tapes go through `pipeline.replay.redact` as well, which keeps
-    requests and their recordings alike.
-    """
-    return _scrubber(tuple(_remembered.items())).text(text)
-
-
-@lru_cache(maxsize=1)
-def _scrubber(known: tuple[tuple[str, str], ...]) -> Scrubber:
-    return Scrubber(dict(known))
-
-
-def _is_secret(name: str, value: str) -> bool:
-    if name.startswith("DISTILLGATE_"):
-        return False
-    if re.search(r"key|token|secret|pass|pwd|credential|auth|cookie|session|dsn|private", name, re.IGNORECASE):
-        return len(value) >= SHORTEST
-    url = urlsplit(value) if "://" in value else None
-    plain = value.isalpha() if url is None else not (url.username or url.password or url.query)
-    return len(value) >= SHORTEST_UNNAMED and not plain

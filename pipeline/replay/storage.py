@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from pipeline.errors import CassetteError
+from pipeline.errors import BrokenTapeError, CassetteError
 from pipeline.files import write_atomically
+from pipeline.replay.disk import writing
+from pipeline.replay.integrity import fingerprint_of, no_json
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
 
@@ -32,7 +34,7 @@ class Interaction:
     """Parsed JSON, or `{"text": …}` for anything else."""
 
     seconds: float
-    """Wall-clock seconds that the answer took while recording."""
+    """Wall-clock seconds that the answer took while recording; 0.0 where they are not known (an imported cassette)."""
 
     in_flight: int
     """The most calls that were under way at any moment while this one was, itself included."""
@@ -43,32 +45,42 @@ class Recording:
     """What a cassette file holds."""
 
     header: dict[str, Any]
-    """Provenance: task, profile, stage, models, versions, data fingerprint, seed, date."""
+    """Provenance: task, profile, stage, models, versions, data fingerprint, seed, date, tapes it was built on."""
 
     interactions: list[Interaction]
+    written: str = field(default="", compare=False)
+    """The `fingerprint` that the file had when it was written; empty where it was not noted."""
 
 
 def write(path: Path, recording: Recording, redactor: Redactor) -> None:
-    """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once."""
+    """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once.
+
+    Raises:
+        CassetteError: it cannot be written; what was there before stays.
+    """
     lines = [_line(interaction) for interaction in recording.interactions]
     counts = Counter(text for line in lines for text in _long_texts(line))
     shared = {text: _digest(text) for text, count in counts.items() if count > 1}
     written: set[str] = set()
-    out = [dump({"distillgate": {"format": FORMAT, **recording.header}}, redactor)]
+    out: list[bytes] = []
     for line in lines:
         for text in _long_texts(line):
             if text in shared and text not in written:
                 written.add(text)
                 out.append(dump({"text": shared[text], "value": text}, redactor))
         out.append(dump(_packed(line, shared), redactor))
-    write_atomically(path, b"".join(out))
+    body = b"".join(out)
+    header = {"format": FORMAT, **recording.header, "fingerprint": fingerprint_of(body)}
+    with writing(path):
+        write_atomically(path, dump({"distillgate": header}, redactor) + body)
 
 
 def read(path: Path) -> Recording:
     """Read a cassette.
 
     Raises:
-        CassetteError: the file is missing, empty, truncated, edited or of another version; names file and line.
+        BrokenTapeError: the file is empty, truncated, edited or of another version; names file and line.
+        CassetteError: the file is missing or cannot be read.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -77,38 +89,36 @@ def read(path: Path) -> Recording:
     except OSError as error:
         raise CassetteError(f"{path}: {error.strerror}") from error
     if lines[-1] != b"":
-        raise CassetteError(f"{path}:{len(lines)}: the last line is cut off; restore the file from git")
+        raise BrokenTapeError(path, len(lines), "the last line is cut off")
     return decode(path, lines[:-1])
 
 
 def decode(path: Path, lines: list[bytes]) -> Recording:
     """The recording that a file's complete lines hold; `path` is for messages."""
-
-    def broken(number: int, what: str) -> CassetteError:
-        return CassetteError(f"{path}:{number}: {what}; restore the file from git or record it again")
-
     texts: dict[str, str] = {}
     header: dict[str, Any] | None = None
+    written = ""
     interactions: list[Interaction] = []
     for number, raw in enumerate(lines, start=1):
         try:
             line = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            raise broken(number, f"not JSON ({error})") from error
+            raise BrokenTapeError(path, number, no_json(raw, error)) from error
         try:
             if header is None:
                 header = dict(line["distillgate"])
-                if header.pop("format") != FORMAT:
-                    raise broken(number, f"format {line['distillgate']['format']}, this version reads {FORMAT}")
+                written = str(header.pop("fingerprint", ""))
+                if (found := header.pop("format")) != FORMAT:
+                    raise BrokenTapeError(path, number, f"format {found}, this version reads {FORMAT}")
             elif "text" in line:
                 texts[line["text"]] = line["value"]
             else:
                 interactions.append(_interaction(_unpacked(line, texts)))
         except (KeyError, TypeError, ValueError) as error:
-            raise broken(number, f"not a cassette line ({error!r})") from error
+            raise BrokenTapeError(path, number, f"not a cassette line ({error!r})") from error
     if header is None:
-        raise broken(1, "empty, must begin with a header line")
-    return Recording(header, interactions)
+        raise BrokenTapeError(path, 1, "empty, must begin with a header line")
+    return Recording(header, interactions, written)
 
 
 def to_line(interaction: Interaction) -> dict[str, Any]:

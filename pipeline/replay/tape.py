@@ -70,8 +70,8 @@ class Tape(Cassette):
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
-            CassetteError: while recording, a request whose answers depend on their order is made in parallel, or a
-                request holds a secret that is not to be replaced.
+            CassetteError: while recording, a request whose answers depend on their order is made in parallel, a request
+                holds a secret that is not to be replaced, or an earlier answer could not be written.
         """
         asked = self._admitted(request)
         while True:
@@ -107,6 +107,8 @@ class Tape(Cassette):
                 return True
             if self._journal is None:
                 raise self._missed(asked)
+            if self._journal.failure is not None:
+                raise self._journal.failure  # an answer that cannot be kept is not paid for
             if not asked.repeatable and self._in_flight.crowded():
                 raise in_parallel(asked)
             if equal := self._in_flight.equal(key):
@@ -133,7 +135,7 @@ class Tape(Cassette):
         """Record an answer; errors of the endpoint are passed on to the caller but never kept.
 
         Raises:
-            CassetteError: it holds a secret that is not to be replaced.
+            CassetteError: it holds a secret that is not to be replaced, or cannot be written.
         """
         now = time.perf_counter()
         asked = self._asked(request)

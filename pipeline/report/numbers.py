@@ -37,6 +37,11 @@ def dollars(value: float) -> str:
     return f"${value:,.2f}" if value == 0 or value >= 0.095 else f"${value:.4f}"
 
 
+def megabytes(size: float) -> str:
+    """Bytes, in millions: `4.9 MB`, and with two decimals below one: `0.07 MB`."""
+    return f"{size / 1e6:.1f} MB" if size >= 0.995e6 else f"{size / 1e6:.2f} MB"
+
+
 def ratio(value: float) -> str:
     """A factor: `8.3×`, `0.21×`."""
     if math.isnan(value):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.comparison import Comparison
 from pipeline.report.numbers import NONE, dollars, percent, ratio, seconds
 from pipeline.scorecard import Scorecard
+
+if TYPE_CHECKING:
+    from pipeline.cost import Economics
 
 TITLES = {
     "teacher": "teacher",
@@ -31,6 +36,12 @@ class LifecycleReport:
 
     comparison: Comparison | None
     """None unless both the optimised teacher and the distilled student ran."""
+
+    economics: Economics | None = None
+    """None where there is no comparison, or a price is not known."""
+
+    unpriced: str = ""
+    """Which price is not known, and what to do about it."""
 
 
 def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
@@ -73,13 +84,23 @@ def _lines(report: LifecycleReport) -> list[str]:
             f"retention {percent(compared.retention)} (95 % interval {percent(low)} to {percent(high)}), "
             f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
         )
+        lines.append(f"McNemar p = {compared.mcnemar:.2g}; {compared.tier.name}: {compared.tier.advice}")
         lines.append(
             f"cost per 1,000 calls {ratio(compared.cost_reduction)} lower, "
             f"a median call in {ratio(compared.latency_ratio)} of the teacher's time"
         )
+    if (economics := report.economics) is not None:
+        paid = f"{economics.break_even:,.0f} calls" if math.isfinite(economics.break_even) else "no number of calls"
+        lines.append(
+            f"the distillation cost {dollars(economics.one_off)} and has paid for itself after {paid}; "
+            f"a million calls save {dollars(economics.saving_per_million)}"
+        )
+    if report.unpriced:
+        lines.append(report.unpriced)
     if report.scorecards:
         cards = list(report.scorecards.values())
-        dates = sorted({str(card.provenance["recorded"]) for card in cards})
+        days = ("begun", "recorded")
+        dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
         lines.append(
             f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
             f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {report.profile}"

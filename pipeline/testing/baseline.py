@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import baseline
 from pipeline.lifecycle import Lifecycle
-from pipeline.replay.scrub import scrubbed
+from pipeline.replay.environment import scrubbed
 from pipeline.testing.stages import result_of
 
 UPDATED = pytest.StashKey[list[str]]()

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.gates import Verdict, measure
+from pipeline.gates import measure
 from pipeline.lifecycle import Lifecycle
 from pipeline.testing.stages import result_of
+from pipeline.verdict import Verdict
 
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
-from pipeline.replay.scrub import scrubbed
+from pipeline.replay.environment import scrubbed
 from pipeline.settings import NoProjectError, Settings, find_root, load_settings
 from pipeline.stages.graph import STAGES
 
@@ -28,7 +28,7 @@ LIFECYCLE = pytest.StashKey[Lifecycle]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--profile`, `--record` and `--update-golden`."""
+    """Add `--profile`, `--record`, `--report-json` and `--update-golden`."""
     group = parser.getgroup("distillgate")
     group.addoption("--profile", metavar="NAME", help="who plays: a profile of [tool.distillgate.profiles]")
     group.addoption(
@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="call the profile's endpoint and record instead of replaying: every stage, or with --record=STAGE,… "
         f"those named and all downstream of them; stages: {', '.join(STAGES)}",
     )
+    group.addoption("--report-json", metavar="FILE", help="write scorecards, comparison and gates as JSON")
     group.addoption(
         "--update-golden",
         action="store_true",

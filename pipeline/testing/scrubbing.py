@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.replay.scrub import scrubbed
+from pipeline.replay.environment import scrubbed
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

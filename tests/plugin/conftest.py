@@ -12,8 +12,19 @@ pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extr
 from tests.endpoint import Endpoint, served
 from tests.projects import write_project
 
-# pytester forgets the modules that a run inside it imported; numpy cannot be loaded twice, and all take time.
-for name in ("dspy", "dspy.teleprompt", "genai_prices", "openai", "optuna", "rich.console", "scipy.stats"):
+# pytester forgets the modules that a run inside it imported. numpy cannot be loaded twice, httpx maps the errors of the
+# httpcore that it first saw, and all take time.
+for name in (
+    "httpcore",
+    "anyio._backends._asyncio",
+    "dspy",
+    "dspy.teleprompt",
+    "genai_prices",
+    "openai",
+    "optuna",
+    "rich.console",
+    "scipy.stats",
+):
     importlib.import_module(name)
 for stage in ("evaluate", "optimize", "distill", "finetuning", "runtime"):
     importlib.import_module(f"pipeline.stages.{stage}")

@@ -1,5 +1,6 @@
 """The `gate` fixture: one bound, one assertion, one paragraph when it is missed."""
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -34,4 +35,10 @@ def test_an_unknown_gate_is_said_before_any_test_runs(project, settings):
     settings("retention = { min = 0.90 }", "retentoin = { min = 0.90 }")
     result = project.runpytest()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*gates.retentoin is unknown; valid: cost_reduction, latency_ratio,*"])
+    result.stderr.fnmatch_lines(["*gates.retentoin is unknown; valid: cost_reduction, label_recall, latency_ratio,*"])
+
+
+def test_the_numbers_are_written_as_json_on_demand(project):
+    project.runpytest("-m", "student", "--report-json", "out/report.json").assert_outcomes(passed=1, deselected=5)
+    report = json.loads((project.path / "out" / "report.json").read_text("utf-8"))
+    assert report["stages"]["student"]["parse_failures"] == 18

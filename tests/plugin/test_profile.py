@@ -17,7 +17,7 @@ def test_the_environment_chooses_where_the_option_is_absent(project, monkeypatch
 def test_one_without_recordings_fails_and_says_what_making_them_takes(project):
     result = project.runpytest("--profile", "cloud", "-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
-    result.stdout.fnmatch_lines(["*set CLOUD_KEY, then run: pytest tests/gates --profile cloud --record*"])
+    result.stdout.fnmatch_lines(["*set CLOUD_KEY, then run: pytest --profile cloud --record"])
     result.stdout.re_match_lines(
         [r"That is about \d+ calls, about \$\d+\.\d+ \(by the recording of profile 'loopback'\)"]
     )
@@ -26,7 +26,7 @@ def test_one_without_recordings_fails_and_says_what_making_them_takes(project):
 def test_a_model_past_its_end_is_named(project):
     result = project.runpytest("--profile", "cloud", "-m", "student")
     result.stdout.fnmatch_lines(
-        ["note: openai/gpt-4o was shut down on 2020-01-01: name its successor *profiles.cloud*"]
+        ["warning: openai/gpt-4o was shut down on 2020-01-01: name its successor *profiles.cloud*"]
     )
 
 

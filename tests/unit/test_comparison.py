@@ -126,3 +126,50 @@ def test_latency_ratio_is_the_students_median_over_the_teachers():
 def test_without_calls_made_alone_there_is_no_latency_ratio():
     compared = Comparison(card("optimized", "1", alone=False), card("distilled", "1"), 1.0, 1.0)
     assert math.isnan(compared.latency_ratio)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "difference"),
+    [
+        pytest.param("1111", "1110", -0.25, id="worse"),
+        pytest.param("1000", "1110", 0.5, id="better"),
+        pytest.param("0000", "0000", 0.0, id="both-never"),
+    ],
+)
+def test_difference_is_the_students_accuracy_less_the_teachers(teacher, student, difference):
+    compared = compare(teacher, student)
+    low, high = compared.difference_interval
+    assert compared.difference == pytest.approx(difference)
+    assert low <= difference <= high
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "p"),
+    [
+        # by hand: twice the binomial tail at one half
+        pytest.param(5, 0, 2 * 0.5**5, id="five-lost"),
+        pytest.param(3, 3, 1.0, id="as-many"),
+        pytest.param(8, 1, 2 * (1 + 9) * 0.5**9, id="eight-to-one"),
+        pytest.param(0, 0, 1.0, id="none-differs"),
+    ],
+)
+def test_mcnemars_exact_test_weighs_lost_against_gained(lost, gained, p):
+    compared = compare("1" * lost + "0" * gained + "1" * 20, "0" * lost + "1" * gained + "1" * 20)
+    assert compared.mcnemar == pytest.approx(p)
+
+
+def test_items_are_right_wrong_lost_or_gained():
+    compared = compare("1100", "1010")
+    assert (compared.both_right, len(compared.lost), len(compared.gained), compared.both_wrong) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("right", "tier"),
+    [(19, "excellent"), (18, "good"), (16, "moderate"), (15, "poor"), (0, "poor")],
+)
+def test_retention_has_a_tier(right, tier):
+    assert compare("1" * 20, "1" * right + "0" * (20 - right)).tier.name == tier
+
+
+def test_a_retention_that_is_undefined_is_poor():
+    assert compare("00", "11").tier.name == "poor"

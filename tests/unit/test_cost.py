@@ -1,5 +1,8 @@
 """What calls cost: published prices, prices of the profile, and the time of a machine of one's own."""
 
+import itertools
+import math
+
 import pytest
 
 from pipeline.calls import Call
@@ -104,3 +107,17 @@ def test_machine_time_is_shared_out_where_no_call_ran_alone():
 def test_a_stages_machine_time_is_that_of_all_its_calls():
     made = ledger(call("any", seconds=2.0), call("any", seconds=9.0, in_flight=3), hourly=3.6)
     assert made.stage("student").dollars == pytest.approx(5.0 * 3.6 / 3600)
+
+
+def test_machine_time_that_is_not_known_is_not_free():
+    made = ledger(call("any", seconds=0.0, in_flight=2), call("any", seconds=9.0, in_flight=3), hourly=3.6)
+    assert math.isnan(made.cost_per_1000("student"))
+
+
+def test_a_published_price_needs_no_seconds():
+    assert ledger(call(seconds=0.0, in_flight=2)).cost_per_1000("student") == pytest.approx(2.25)
+
+
+def test_the_order_of_the_answers_changes_no_cost():
+    calls = [Call("little", 1, 1, seconds, 1) for seconds in (0.1, 0.7, 1e9, 0.3, 0.2)]
+    assert len({ledger(*order, hourly=0.1).cost_per_1000("student") for order in itertools.permutations(calls)}) == 1

@@ -2,9 +2,11 @@
 
 import re
 
+import orjson
 import pytest
 
-from pipeline.golden import Golden, fingerprint, near_duplicates
+from pipeline.errors import GoldenDataError
+from pipeline.golden import Golden, fingerprint, fingerprint_of, near_duplicates
 from pipeline.task import Task
 
 TASK = Task("tickets", lambda: None, lambda *_: True, ("bug", "wish"), ("title", "body"), "kind")
@@ -26,6 +28,18 @@ def changed(**values):
 
 def test_a_fingerprint_names_its_algorithm_and_has_sixteen_digits():
     assert re.fullmatch(r"sha256:[0-9a-f]{16}", fingerprint(splits()))
+
+
+def test_the_fingerprint_of_a_folder_is_that_of_its_rows(tmp_path):
+    for split, rows in splits().items():
+        (tmp_path / f"{split}.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    assert fingerprint_of(tmp_path) == fingerprint(splits())
+
+
+def test_a_line_that_is_no_row_is_named_instead(tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"id": "a-1"}\n[]\n', "utf-8")
+    with pytest.raises(GoldenDataError, match=r"train\.jsonl:2: a JSON list, must be an object"):
+        fingerprint_of(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """A whole distillation against a loopback endpoint: recorded once, replayed to the same results without it."""
 
+import dataclasses
+import math
+
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
@@ -72,3 +75,23 @@ def test_nothing_secret_is_saved(recorded):
     saved = [path.read_text("utf-8") for path in recorded.artefacts.glob("*.json")]
     assert saved
     assert not [text for text in saved if "api_key" in text]
+
+
+def test_a_report_without_a_price_stands_and_says_which(recorded):
+    profile = dataclasses.replace(recorded.profile, machine_usd_per_hour=None)
+    lifecycle = Lifecycle(dataclasses.replace(recorded.settings, profile=profile))
+    lifecycle.scorecard("student")
+    report = lifecycle.report()
+    assert math.isnan(report.cost_per_1000["student"])
+    assert "no price is known for 'student'" in report.unpriced
+
+
+def test_what_reads_like_a_secret_in_the_env_file_gets_on_no_tape(tmp_path):
+    with served(Endpoint()) as endpoint:
+        write_project(tmp_path, endpoint.url)
+        (tmp_path / ".env").write_text("HOUSE_TOKEN=I would say that\n")
+        lifecycle = Lifecycle(load_settings(tmp_path), record=("student",))
+        lifecycle.scorecard("student")
+    tape = lifecycle.recordings.path("student").read_text("utf-8")
+    assert "[secret:env:HOUSE_TOKEN] this is news" in tape
+    assert "I would say that" not in tape

@@ -4,7 +4,22 @@ import math
 
 import pytest
 
-from pipeline.report.numbers import NONE, dollars, percent, points, ratio, seconds
+from pipeline.report.numbers import NONE, dollars, megabytes, percent, points, ratio, seconds
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0.00 MB"),
+        (72_400, "0.07 MB"),
+        (994_999, "0.99 MB"),
+        (995_000, "1.0 MB"),
+        (5e6, "5.0 MB"),
+        (12.34e6, "12.3 MB"),
+    ],
+)
+def test_a_size_reads_in_millions_of_bytes(size, text):
+    assert megabytes(size) == text
 
 
 @pytest.mark.parametrize(

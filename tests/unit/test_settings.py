@@ -115,6 +115,13 @@ def test_unfinished_recordings_fail_unless_the_table_says_skip(root, value, skip
     assert load_settings(root).skip_unfinished is skips
 
 
+@pytest.mark.parametrize(("line", "budget"), [("", 5.0), ("tape_budget_mb = 12", 12.0)], ids=["default", "table"])
+def test_tapes_have_a_budget(root, line, budget):
+    path = root / "pyproject.toml"
+    path.write_text(TWO_PROFILES.replace("[tool.distillgate]\n", f"[tool.distillgate]\n{line}\n"))
+    assert load_settings(root).tape_budget_mb == budget
+
+
 @pytest.mark.parametrize("profile", ["local", "openai"])
 def test_the_settings_of_this_project_load(pytestconfig, profile):
     root = find_root(pytestconfig.rootpath)

@@ -52,6 +52,12 @@ BROKEN = [
     ),
     pytest.param(
         "task =",
+        'tape_budget_mb = "5"\ntask =',
+        "tool.distillgate.tape_budget_mb must be a number, is '5'",
+        id="budget",
+    ),
+    pytest.param(
+        "task =",
         'unfinished = "wait"\ntask =',
         "tool.distillgate.unfinished = 'wait' must be 'fail' or 'skip'",
         id="unfinished",

@@ -1,5 +1,7 @@
 """The lifecycle as one table: it fits the terminal, and says what was kept and where the figures come from."""
 
+import math
+
 import pytest
 
 from pipeline.comparison import Comparison
@@ -133,3 +135,10 @@ def test_a_secondary_metric_is_headed_by_its_own_name():
     heading = lifecycle_table(report([card("teacher", "10", secondary={"overlap": 0.5})])).splitlines()
     assert any("overlap" in line for line in heading)
     assert not any("entity F1" in line for line in heading)
+
+
+def test_a_price_that_is_not_known_is_said():
+    unpriced = LifecycleReport(
+        "local", {"teacher": card("teacher", "10")}, {"teacher": math.nan}, None, unpriced="no price"
+    )
+    assert "no price n = 2" in prose(lifecycle_table(unpriced))

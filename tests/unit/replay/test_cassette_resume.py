@@ -96,12 +96,12 @@ def test_what_only_the_killed_recording_asked_is_not_on_the_tape(path, endpoint,
     assert [i.body["id"] for i in read(path).interactions] == [answered]
 
 
-def test_a_resumed_recording_keeps_the_provenance_of_its_start(path, endpoint, teacher, ask):
+def test_a_resumed_recording_says_when_it_was_begun(path, endpoint, teacher, ask):
     with killed(path, {"recorded": "2026-01-01"}):
         ask(teacher(endpoint.url), "sports")
     with recording(path, {"recorded": "2026-01-02"}, Redactor()):
         ask(teacher(endpoint.url), "sports")
-    assert read(path).header == {"recorded": "2026-01-01"}
+    assert read(path).header == {"recorded": "2026-01-02", "begun": "2026-01-01"}
 
 
 def test_a_whole_recording_leaves_no_journal(path, old):

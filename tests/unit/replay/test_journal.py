@@ -75,11 +75,22 @@ def test_a_journal_without_a_whole_header_starts_anew(path, rest):
     assert read(path).interactions == [FIRST]
 
 
-def test_a_resumed_journal_keeps_its_header(path):
-    with journal(path, {"recorded": "2026-01-01"}):
-        pass
-    with journal(path, {"recorded": "2026-01-02"}) as resumed:
-        assert resumed.header == {"recorded": "2026-01-01"}
+@pytest.mark.parametrize(
+    ("days", "header"),
+    [
+        (("01", "01"), {"data": "b", "recorded": "2026-01-01"}),
+        (("01", "02"), {"data": "b", "recorded": "2026-01-02", "begun": "2026-01-01"}),
+        (("01", "02", "03"), {"data": "b", "recorded": "2026-01-03", "begun": "2026-01-01"}),
+    ],
+    ids=["same-day", "next-day", "day-after"],
+)
+def test_a_resumed_journal_has_todays_provenance_and_the_day_of_its_start(path, days, header):
+    *earlier, today = [f"2026-01-{day}" for day in days]
+    for day in earlier:
+        with journal(path, {"data": "a", "recorded": day}) as begun:
+            begun.rewrite([])
+    with journal(path, {"data": "b", "recorded": today}) as resumed:
+        assert resumed.header == header
 
 
 def test_rewriting_replaces_what_was_recorded(path):

@@ -52,7 +52,7 @@ def test_a_recording_goes_on_from_a_process_that_was_killed(path, other):
     other.kill()
     other.wait()
     with recording(path, {}, Redactor()) as tape:
-        assert (len(tape), tape.recording.header) == (1, {"seed": 9})
+        assert len(tape) == 1
 
 
 def test_a_tape_is_not_recorded_twice_within_a_process(path):

@@ -5,7 +5,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from pipeline.replay.scrub import SHORTEST, Scrubber, remember, remembered, scrubbed
+from pipeline.replay.environment import remember, remembered, scrubbed
+from pipeline.replay.scrub import SHORTEST, Scrubber
 
 VALUE = 'pa"ss wörd\\1'
 TWICE = json.dumps(json.dumps(VALUE))
@@ -54,6 +55,7 @@ def test_a_value_that_can_be_a_secret_is_remembered(name, value):
     ("name", "value"),
     [
         pytest.param("SCRUB_LEVEL", "WARNING", id="word"),
+        pytest.param("SCRUB_MONKEY", "qwzxjk", id="name-that-only-ends-like-one"),
         pytest.param("SCRUB_LONG_WORD", "entertainment", id="long-word"),
         pytest.param("SCRUB_PORT", "8017", id="number"),
         pytest.param("SCRUB_URL", "http://127.0.0.1:8017/v1", id="url"),
@@ -81,6 +83,20 @@ def test_settings_remember_the_values_of_the_dotenv_file(tmp_path):
     load_settings(tmp_path)
     text = "from-dotenv-1, from dotenv 2, from-dotenv-3"
     assert scrubbed(text) == "[secret:env:PLAIN_SECRET], [secret:env:QUOTED_SECRET], [secret:env:E_SECRET]"
+
+
+def test_settings_remember_both_values_of_a_key(tmp_path, monkeypatch):
+    from pipeline.settings import load_settings
+
+    monkeypatch.setenv("SCRUB_TWO_KEY", "two-from-environment")
+    (tmp_path / ".env").write_text("SCRUB_TWO_KEY=two-from-dotenv\n")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.distillgate]\ntask = "tickets:task"\nprofile = "p"\n[tool.distillgate.profiles.p]\n'
+        'api_key_env = "SCRUB_TWO_KEY"\nteacher = { model = "openai/a" }\nstudent = { model = "openai/b" }\n'
+    )
+    load_settings(tmp_path)
+    text = "two-from-dotenv two-from-environment"
+    assert scrubbed(text) == "[secret:env:SCRUB_TWO_KEY] [secret:env:SCRUB_TWO_KEY.2]"
 
 
 def test_a_key_from_the_environment_is_remembered_when_it_is_read(tmp_path, monkeypatch):

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from pipeline.replay.scrub import Scrubber, scrubbed
+from pipeline.replay.environment import scrubbed
+from pipeline.replay.scrub import Scrubber
 from pipeline.replay.secret_rules import RULES
 from tests.planted import KINDS, PRIVATE_KEY, drawn
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import CassetteError
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import LONG_TEXT, Interaction, Recording, read, write
@@ -149,7 +150,7 @@ def half_written(path):
     """A tape whose replacement did not fit on the disk, and what it held before."""
     write(path, Recording({}, [said("old")]), Redactor())
     old = path.read_bytes()
-    with full_disk(64), pytest.raises(OSError):
+    with full_disk(64), pytest.raises(CassetteError):
         write(path, Recording({}, [said("new"), said(LONG)]), Redactor())
     return path, old
 

@@ -16,6 +16,7 @@ LINE = {
     "seconds": 0.25,
 }
 GOOD = orjson.dumps(LINE) + b"\n"
+CONFLICT = "not JSON but an unresolved merge conflict"
 
 
 def without(*keys):
@@ -51,8 +52,12 @@ BROKEN = [
     pytest.param(HEADER[:20], 1, "the last line is cut off", id="cut-off-header"),
     pytest.param(HEADER + GOOD + b"{not json}\n", 3, "not JSON", id="not-json"),
     pytest.param(HEADER + b"\n" + GOOD, 2, "not JSON", id="blank-line"),
-    pytest.param(HEADER + b"<<<<<<< HEAD\n" + GOOD, 2, "not JSON", id="merge-conflict"),
-    pytest.param(HEADER + GOOD.replace(b"team", b"\xff\xfe"), 2, "not JSON", id="not-utf-8"),
+    pytest.param(HEADER + b"<<<<<<< HEAD\n" + GOOD, 2, CONFLICT, id="merge-conflict"),
+    pytest.param(HEADER + GOOD + b"=======\n" + GOOD, 3, CONFLICT, id="merge-conflict-middle"),
+    pytest.param(HEADER + GOOD + b">>>>>>> theirs\n", 3, CONFLICT, id="merge-conflict-end"),
+    pytest.param(
+        HEADER + GOOD.replace(b"The team", b"\xff"), 2, "not even UTF-8 (byte 133 of the line)", id="not-utf-8"
+    ),
     pytest.param(HEADER + GOOD.replace(b'"Who won?"', b'{"$text":"ab12"}'), 2, "KeyError('ab12')", id="unknown-hash"),
     pytest.param(HEADER.replace(b"1", b"2"), 1, "format 2, this version reads 1", id="other-format"),
     pytest.param(HEADER.replace(b"format", b"shape"), 1, "KeyError('format')", id="no-format"),

@@ -14,6 +14,11 @@ LONG_PROMPT = {"role": "system", "content": "Name the desk. " * LONG}
 SHORT_PROMPT = {"role": "system", "content": "Name the desk."}
 
 
+def together(*prefix, times=2):
+    """As many requests with one prefix."""
+    return [asking(str(number), *prefix) for number in range(times)]
+
+
 def asking(question, *prefix):
     return {"messages": [*prefix, {"role": "user", "content": question}]}
 
@@ -44,7 +49,7 @@ def share(made):
 
 
 def test_a_long_prefix_is_read_on_one_slot_and_restored_on_the_others(share, made):
-    share(asking("first", LONG_PROMPT))
+    share(*together(LONG_PROMPT))
     assert [path for path, _ in made] == [
         "/v1/chat/completions",
         "/slots/0?action=save",
@@ -54,28 +59,33 @@ def test_a_long_prefix_is_read_on_one_slot_and_restored_on_the_others(share, mad
 
 
 def test_only_what_comes_before_the_question_is_read(share, made):
-    share(asking("first", LONG_PROMPT))
+    share(*together(LONG_PROMPT))
     body = made[0][1]
     assert body["messages"] == [LONG_PROMPT, {"role": "user", "content": ""}]
     assert (body["id_slot"], body["max_tokens"]) == (0, 1)
 
 
 def test_equal_prefixes_at_once_are_read_once(share, made):
-    share(*(asking(str(number), LONG_PROMPT) for number in range(4)))
+    share(*together(LONG_PROMPT, times=4))
     assert len(made) == 4
 
 
 def test_another_prefix_is_read_anew(share, made):
-    share(asking("first", LONG_PROMPT), asking("second", SHORT_PROMPT, LONG_PROMPT))
+    share(*together(LONG_PROMPT), *together(SHORT_PROMPT, LONG_PROMPT))
     assert len(made) == 8
 
 
 @pytest.mark.parametrize(("prompt", "slots"), [(SHORT_PROMPT, 3), (LONG_PROMPT, 1)], ids=["short", "one-slot"])
 def test_what_would_not_pay_is_left_alone(share, made, prompt, slots):
-    share(asking("first", prompt), slots=slots)
+    share(*together(prompt), slots=slots)
     assert made == []
 
 
 def test_a_process_that_cannot_copy_is_left_alone_too(share, made):
-    share(asking("first", LONG_PROMPT), status=501)
+    share(*together(LONG_PROMPT), status=501)
     assert [path for path, _ in made] == ["/v1/chat/completions"]
+
+
+def test_requests_that_come_one_by_one_leave_the_slots_what_they_hold(share, made):
+    share(asking("first", LONG_PROMPT), asking("second", SHORT_PROMPT, LONG_PROMPT))
+    assert made == []

@@ -1,0 +1,169 @@
+"""Every way in which the files of a profile's tapes can be wrong is told apart, with file, line and way out."""
+
+import shutil
+
+import orjson
+import pytest
+
+from pipeline.replay.cassette import journal_path
+from pipeline.stages.graph import STAGES
+
+STUDENT = "cassettes/news/loopback/student.jsonl"
+
+
+def test_in_a_recorded_project_there_is_nothing_to_find(found):
+    assert found() == []
+
+
+def unversioned(content):
+    return content.replace(b'"format":1', b'"format":2', 1)
+
+
+BROKEN = [
+    pytest.param(lambda whole: b"", lambda lines: 1, "empty, must begin with a header line", id="empty"),
+    pytest.param(lambda whole: whole[:-40], lambda lines: lines, "the last line is cut off", id="truncated"),
+    pytest.param(unversioned, lambda lines: 1, "format 2, this version reads 1", id="version"),
+    pytest.param(
+        lambda whole: whole + b"\xff\n", lambda lines: lines + 1, "not JSON and not even UTF-8 (byte 1", id="utf-8"
+    ),
+    pytest.param(
+        lambda whole: whole + b"<<<<<<< HEAD\n",
+        lambda lines: lines + 1,
+        "not JSON but an unresolved merge conflict",
+        id="merge-conflict",
+    ),
+    pytest.param(lambda whole: whole + b"{}\n", lambda lines: lines + 1, "not a cassette line", id="alien"),
+]
+
+
+@pytest.mark.parametrize(("damage", "at", "what"), BROKEN)
+def test_a_broken_tape_is_named_with_its_line(tape, found, damage, at, what):
+    whole = tape("student").read_bytes()
+    tape("student").write_bytes(damage(whole))
+    (finding,) = found("broken")
+    assert finding.stages == ("student",)
+    assert finding.message.startswith(f"{STUDENT}:{at(len(whole.splitlines()))}: {what}")
+
+
+def test_a_damaged_tape_is_restored_or_recorded_again(tape, found):
+    tape("student").write_bytes(b"")
+    (finding,) = found("broken")
+    assert finding.remedy == (
+        f"git restore {STUDENT}; if it was committed so: pytest --profile loopback --record=student"
+    )
+
+
+def test_a_folder_in_a_tapes_place_is_named(tape, found):
+    tape("student").unlink()
+    tape("student").mkdir()
+    (finding,) = found("broken")
+    assert finding.message.endswith("student.jsonl: Is a directory")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(lambda lines: [*lines[:-1], lines[-1].replace(b'"seconds":', b'"seconds":1')], id="changed"),
+        pytest.param(lambda lines: lines[:-1], id="lost-at-the-end"),
+        pytest.param(lambda lines: [lines[0], *reversed(lines[1:])], id="reordered"),
+    ],
+)
+def test_a_tape_whose_lines_are_not_those_recorded_is_edited(tape, found, edit):
+    path = tape("distilled")
+    header, *lines = path.read_bytes().splitlines()
+    texts = [line for line in lines if line.startswith(b'{"text"')]
+    calls = [line for line in lines if line not in texts]
+    path.write_bytes(b"\n".join([header, *texts, *edit(calls)]) + b"\n")
+    assert [finding.stages for finding in found("edited")] == [("distilled",)]
+
+
+def test_a_tape_that_notes_no_fingerprint_is_taken_as_it_is(tape, found):
+    path = tape("student")
+    header, *lines = path.read_bytes().splitlines()
+    old = orjson.loads(header)
+    del old["distillgate"]["fingerprint"]
+    path.write_bytes(b"\n".join([orjson.dumps(old), *lines[:-1]]) + b"\n")
+    assert found("edited") == []
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(lambda line: line, id="same-line"),
+        pytest.param(lambda line: line.replace(b'"seconds":', b'"seconds":1'), id="second-answer"),
+    ],
+)
+def test_a_duplicate_is_named_with_both_lines(tape, found, again):
+    path = tape("student")
+    *lines, last = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([*lines, last, again(last)]) + b"\n")
+    (finding,) = found("duplicated")
+    assert finding.message == f"{STUDENT}:{len(lines) + 2}: a duplicate of line {len(lines) + 1}"
+
+
+def test_samples_of_one_request_are_no_duplicates(found, rerecord):
+    def sampled(held):
+        asked = [i for i in held if not i.request.repeatable]
+        assert asked
+        return [*held, *(type(i)(i.request, i.status, i.content_type, i.body, 9.5, 1) for i in asked)]
+
+    rerecord("optimize", sampled)
+    assert found("duplicated") == []
+
+
+def test_a_tape_in_anothers_place_is_named_with_what_it_is(tape, found):
+    shutil.copy(tape("student"), tape("teacher"))
+    (finding,) = found("misplaced")
+    assert finding.message == "cassettes/news/loopback/teacher.jsonl:1: the tape of stage 'student'"
+
+
+def test_a_file_that_belongs_to_no_stage_is_orphaned(tape, found):
+    shutil.copy(tape("student"), tape("pupil"))
+    (finding,) = found("orphaned")
+    assert finding.message == "cassettes/news/loopback/pupil.jsonl belongs to no stage of any profile"
+
+
+@pytest.mark.parametrize(("setting", "severity"), [("fail", "error"), ("skip", "warning")])
+def test_an_unfinished_recording_is_as_severe_as_the_settings_say(tape, settings, found, setting, severity):
+    settings('task = "', f'unfinished = "{setting}"\ntask = "')
+    tape("student").unlink()
+    assert [(finding.severity, finding.stages) for finding in found("unfinished")] == [(severity, ("student",))]
+
+
+def test_what_a_journal_keeps_of_a_missing_stage_is_counted(tape, found):
+    tape("student").rename(journal_path(tape("student")))
+    (finding,) = found("unfinished")
+    assert "12 calls of what is missing are kept" in finding.message
+
+
+def test_a_recording_of_which_no_stage_is_whole_concerns_the_profile(tape, found):
+    for stage in STAGES:
+        tape(stage).rename(journal_path(tape(stage)))
+    assert [(finding.stages, finding.remedy) for finding in found("unfinished")] == [
+        ((), "pytest --profile loopback --record")
+    ]
+
+
+def test_a_recording_begun_beside_a_whole_tape_is_a_note(tape, found):
+    shutil.copy(tape("student"), journal_path(tape("student")))
+    assert [(finding.severity, finding.stages) for finding in found("unfinished")] == [("note", ("student",))]
+
+
+def test_a_profile_without_a_recording_is_told_to_make_one(found):
+    (finding,) = found("unrecorded", profile="cloud")
+    assert (finding.message, finding.remedy) == (
+        "profile 'cloud' has no recording",
+        "pytest --profile cloud --record",
+    )
+
+
+@pytest.mark.parametrize(("budget", "kinds"), [("0.001", ["size"]), ("1", [])], ids=["over", "within"])
+def test_tapes_over_their_budget_are_an_error(settings, found, budget, kinds):
+    settings('task = "', f'tape_budget_mb = {budget}\ntask = "')
+    assert [finding.kind for finding in found() if finding.severity == "error"] == kinds
+
+
+def test_what_is_over_the_budget_names_the_largest_tape(tape, settings, found):
+    settings('task = "', 'tape_budget_mb = 0.001\ntask = "')
+    largest = max(STAGES, key=lambda stage: tape(stage).stat().st_size)
+    assert f"MB of it {largest}; the budget is" in found("size")[0].message

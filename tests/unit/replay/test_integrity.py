@@ -1,0 +1,49 @@
+"""Pins that a cassette file's fingerprint follows what it holds, and neither its header nor its line ends."""
+
+import re
+
+import pytest
+
+from pipeline.replay.integrity import fingerprint
+from pipeline.replay.matching import Canonical
+from pipeline.replay.redact import Redactor
+from pipeline.replay.storage import Interaction, Recording, read, write
+
+
+def said(answer):
+    asked = Canonical("POST", "/v1/chat/completions", {"prompt": "Who won?"})
+    return Interaction(asked, 200, "application/json", {"content": answer}, seconds=0.25, in_flight=1)
+
+
+@pytest.fixture
+def written(path):
+    """Write a tape and return its fingerprint."""
+
+    def write_and_look(*answers, secrets=None, **header):
+        write(path, Recording(header, [said(answer) for answer in answers]), Redactor(secrets))
+        return fingerprint(path)
+
+    return write_and_look
+
+
+def test_a_fingerprint_names_its_algorithm_and_has_sixteen_digits(written):
+    assert re.fullmatch(r"sha256:[0-9a-f]{16}", written("The team."))
+
+
+def test_the_header_does_not_change_it(written):
+    assert written("The team.", seed=9) == written("The team.", seed=10)
+
+
+def test_another_answer_changes_it(written):
+    assert written("The team.") != written("The coach.")
+
+
+def test_a_checkout_that_ends_lines_otherwise_does_not_change_it(path, written):
+    before = written("The team.", "The coach.")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert fingerprint(path) == before
+
+
+@pytest.mark.parametrize("secrets", [{}, {"HOUSE": "sk-1234567"}], ids=["plain", "redacted"])
+def test_a_tape_notes_the_fingerprint_that_it_was_written_with(path, written, secrets):
+    assert written("It is sk-1234567.", secrets=secrets) == read(path).written

@@ -1,0 +1,78 @@
+"""The JSON report says what the terminal says, and is JSON whatever the figures are."""
+
+import json
+import math
+
+import pytest
+
+from pipeline.comparison import Comparison
+from pipeline.cost import Economics
+from pipeline.report.machine import as_json
+from pipeline.report.table import LifecycleReport
+from pipeline.scorecard import ItemResult, Scorecard
+from pipeline.settings import Gate
+from pipeline.verdict import Verdict
+
+
+def card(stage, bits):
+    items = [
+        ItemResult(f"item-{n}", "hard", "a", "a" if bit == "1" else "b", bit == "1", False, {}, 1, 1, 2.0, True)
+        for n, bit in enumerate(bits)
+    ]
+    return Scorecard(stage, f"openai/{stage}", tuple(items), {"data": "sha256:00"})
+
+
+TEACHER, STUDENT = card("optimized", "1111111110"), card("distilled", "1111111001")
+COMPARED = Comparison(TEACHER, STUDENT, 2.25, 0.27)
+REPORT = LifecycleReport(
+    "local",
+    {"optimized": TEACHER, "distilled": STUDENT},
+    {"optimized": 2.25, "distilled": 0.27},
+    COMPARED,
+    Economics(1.425, 2.25, 0.27),
+)
+GATE = Verdict(Gate("retention", 0.9), COMPARED.retention, 10, "88.9 %", COMPARED.retention_interval)
+
+
+@pytest.fixture
+def written():
+    return json.loads(json.dumps(as_json(REPORT, [GATE]), allow_nan=False))
+
+
+def test_a_stage_has_its_accuracy_with_interval(written):
+    accuracy = written["stages"]["distilled"]["accuracy"]
+    assert (accuracy["hits"], accuracy["n"], accuracy["interval"]) == (8, 10, list(STUDENT.accuracy.interval))
+
+
+def test_a_stage_has_its_provenance(written):
+    assert written["stages"]["optimized"]["provenance"] == {"data": "sha256:00"}
+
+
+def test_the_comparison_names_lost_and_gained_items(written):
+    assert written["comparison"]["lost"] == ["item-7", "item-8"]
+    assert written["comparison"]["gained"] == ["item-9"]
+
+
+def test_the_comparison_has_retention_and_tier(written):
+    assert written["comparison"]["retention"]["value"] == pytest.approx(8 / 9)
+    assert written["comparison"]["retention"]["tier"] == "moderate"
+
+
+def test_economics_say_when_it_has_paid(written):
+    assert written["economics"]["break_even_calls"] == math.ceil(1.425 / 0.00198)
+
+
+def test_a_gate_has_state_value_and_bound(written):
+    (gate,) = written["gates"]
+    assert (gate["name"], gate["state"], gate["min"], gate["max"]) == ("retention", "FAILED", 0.9, None)
+
+
+def test_what_did_not_run_is_null():
+    alone = as_json(LifecycleReport("local", {"optimized": TEACHER}, {"optimized": 2.25}, None))
+    assert (alone["comparison"], alone["economics"], alone["gates"]) == (None, None, [])
+
+
+def test_what_is_undefined_is_null():
+    report = LifecycleReport("local", {"optimized": TEACHER}, {"optimized": math.nan}, None, Economics(1.0, 1.0, 1.0))
+    said = json.dumps(as_json(report), allow_nan=False)
+    assert json.loads(said)["economics"]["break_even_calls"] is None
