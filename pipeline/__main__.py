@@ -11,11 +11,13 @@ import datetime
 import io
 import json
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from pipeline.errors import DistillgateError
+from pipeline.replay.environment import scrubbed
 from pipeline.settings import find_root, load_settings
 
 
@@ -50,10 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             _run(chosen.profile)
     except DistillgateError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(scrubbed(f"error: {error}"), file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception:  # what Python would print, without the secrets in it
+        print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 
@@ -64,11 +69,11 @@ def _run(profile: str | None) -> None:
 
     lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
-        print(f"note: {notice}", file=sys.stderr)  # noqa: T201
+        print(scrubbed(f"note: {notice}"), file=sys.stderr)  # noqa: T201
     with _hushed():
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
-    sys.stdout.write(lifecycle_table(lifecycle.report()))
+    sys.stdout.write(scrubbed(lifecycle_table(lifecycle.report())))
 
 
 def _transfer(chosen: argparse.Namespace) -> None:
@@ -76,7 +81,7 @@ def _transfer(chosen: argparse.Namespace) -> None:
 
     settings = load_settings(find_root(Path.cwd()), chosen.profile)
     move = export_tapes if chosen.command == "export" else import_tapes
-    move(settings, chosen.stages, chosen.folder, chosen.force, print)
+    move(settings, chosen.stages, chosen.folder, chosen.force, lambda line: print(scrubbed(line)))  # noqa: T201
 
 
 def _check(profile: str | None, replay: bool, as_json: bool) -> int:
@@ -90,9 +95,9 @@ def _check(profile: str | None, replay: bool, as_json: bool) -> int:
         findings = check(settings, replay)
     if as_json:
         listed = [dataclasses.asdict(finding) for finding in findings]
-        sys.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(scrubbed(json.dumps(listed, indent=2, ensure_ascii=False) + "\n"))
     else:
-        sys.stdout.write(findings_text(findings, settings.profile.name, len(STAGES)))
+        sys.stdout.write(scrubbed(findings_text(findings, settings.profile.name, len(STAGES))))
     return 1 if errors(findings) else 0
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from pipeline.errors import BaselineError
 from pipeline.files import write_atomically
+from pipeline.replay.environment import scrubbed
 from pipeline.report.numbers import percent, points
 from pipeline.scorecard import ItemResult, Scorecard
 
@@ -18,7 +19,10 @@ SHOWN = 10
 
 
 def save(path: Path, card: Scorecard) -> None:
-    """Accept `card`: a header line with its provenance, then one line an item, so that a changed answer is one line."""
+    """Accept `card`: a header line with its provenance, then one line an item, so that a changed answer is one line.
+
+    Secrets are replaced.
+    """
     header = {
         "stage": card.stage,
         "model": card.model,
@@ -27,7 +31,7 @@ def save(path: Path, card: Scorecard) -> None:
         "accuracy": round(card.accuracy.value, 4),
     }
     lines = [orjson.dumps(header), *(orjson.dumps(dataclasses.asdict(item)) for item in card.items)]
-    write_atomically(path, b"".join(line + b"\n" for line in lines))
+    write_atomically(path, "".join(f"{scrubbed(line.decode())}\n" for line in lines).encode())
 
 
 def load(path: Path) -> Scorecard:

@@ -13,10 +13,12 @@ from pipeline.calls import Call, listening
 from pipeline.comparison import Comparison
 from pipeline.cost import Ledger
 from pipeline.errors import FineTuningError, PriceError, StageError
+from pipeline.files import write_atomically
 from pipeline.golden import Golden, load_golden, to_examples
 from pipeline.models import make_lm
 from pipeline.profiles import ModelSpec
 from pipeline.recordings import Recordings
+from pipeline.replay.environment import scrubbed
 from pipeline.replay.tape import Tape
 from pipeline.report.table import LifecycleReport
 from pipeline.scorecard import Scorecard
@@ -231,7 +233,13 @@ class Lifecycle:
             self.ledger.add(stage, tape.calls)
 
     def _save(self, program: dspy.Module, stage: str) -> None:
-        """Keep the program of a recorded stage as plain DSPy JSON, which stock DSPy loads."""
-        if stage in self.recordings.stages:
-            self.artefacts.mkdir(parents=True, exist_ok=True)
-            program.save(str(self.artefacts / f"{stage}.json"))
+        """Keep the program of a recorded stage as plain DSPy JSON, which stock DSPy loads; secrets are replaced."""
+        if stage not in self.recordings.stages:
+            return
+        import orjson
+        from dspy.utils.saving import get_dependency_versions
+
+        # as `program.save` writes it, but in one piece and looked at before it is on disk
+        state = program.dump_state() | {"metadata": {"dependency_versions": get_dependency_versions()}}
+        content = orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        write_atomically(self.artefacts / f"{stage}.json", scrubbed(content.decode()).encode())

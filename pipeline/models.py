@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
 from pipeline.profiles import ModelSpec
+from pipeline.replay.environment import remember
 from pipeline.settings import secret
 
 # DSPy fetches a table of models and prices at import unless told otherwise; replay opens no socket.
@@ -43,7 +44,7 @@ def make_lm(spec: ModelSpec, api_key: str, provider: Provider | None = None, ret
 
 
 def api_key(spec: ModelSpec, root: Path) -> str:
-    """The key for live calls, from the environment or `.env`.
+    """The key for live calls, from the environment or `.env`; from then on it is scrubbed from all that is written.
 
     Raises:
         SettingsError: the variable that the profile names is not set.
@@ -51,6 +52,7 @@ def api_key(spec: ModelSpec, root: Path) -> str:
     if spec.api_key_env is None:
         return NO_KEY
     if key := secret(spec.api_key_env, root):
+        remember({spec.api_key_env: key})
         return key
     raise SettingsError(
         f"{spec.model} needs a key, but {spec.api_key_env} is not set; export it or put it into .env (see .env.example)"

@@ -15,10 +15,11 @@ from pipeline.estimate import estimate
 from pipeline.models import NO_KEY, api_key
 from pipeline.profiles import ModelSpec
 from pipeline.replay.cassette import journal_path, recording, replaying
+from pipeline.replay.environment import remembered
 from pipeline.replay.integrity import fingerprint
 from pipeline.replay.redact import Redactor
 from pipeline.replay.tape import Tape
-from pipeline.settings import Settings, known_secrets
+from pipeline.settings import Settings
 from pipeline.stages.graph import STAGES, UPSTREAM, with_downstream
 
 
@@ -86,8 +87,7 @@ class Recordings:
                 yield tape
             return
         self._tell(f"{stage}: recording {path}")
-        redactor = Redactor(known_secrets(self._settings.profile.key_names, self._settings.root))
-        with recording(path, self.header(stage, data), redactor) as tape:
+        with recording(path, self.header(stage, data), Redactor(remembered())) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
 
@@ -111,7 +111,7 @@ class Recordings:
         path = self.path(stage)
         if not path.exists():
             raise self._unrecorded(stage)
-        with replaying(path, self.remedy(stage), whole) as tape:
+        with replaying(path, self.remedy(stage), whole, Redactor(remembered())) as tape:
             yield tape
 
     def _path(self, profile: str, stage: str) -> Path:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from dotenv import dotenv_values
 
 from pipeline.errors import SettingsError
 from pipeline.profiles import Profile, parse_profile
+from pipeline.replay.environment import remember
 from pipeline.tables import Table
 
 GATES = (
@@ -29,8 +29,6 @@ GATES = (
 """What can be bounded; `pipeline.gates` measures each."""
 WITHOUT_INTERVAL = ("cost_reduction", "latency_ratio")
 """Gates whose value has no interval, so that none of it can be asked to lie beyond the bound."""
-
-_SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)S?(?:_|$)")
 
 
 class NoProjectError(SettingsError):
@@ -94,6 +92,9 @@ def find_root(start: Path) -> Path:
 def load_settings(root: Path, profile: str | None = None) -> Settings:
     """Settings of the project in `root`.
 
+    From now on the secrets among the values of its `.env`, and the keys of its profile, are kept out of all that is
+    written; a value that `pyproject.toml` shows as well is none, unless its variable is called like one.
+
     The profile is, in this order: the argument (`--profile`), `DISTILLGATE_PROFILE`, `profile` in the table.
 
     Raises:
@@ -120,22 +121,14 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         local=table.mapping("local"),
     )
     table.done()
+    remember(dotenv_values(root / ".env"), public=path.read_text(encoding="utf-8"))
+    remember({name: os.environ.get(name) for name in settings.profile.key_names})
     return settings
 
 
 def secret(name: str, root: Path) -> str | None:
     """The value of `name` from the environment or, failing that, from `.env` in `root`; nowhere else."""
     return os.environ.get(name) or dotenv_values(root / ".env").get(name) or None
-
-
-def known_secrets(names: Iterable[str], root: Path) -> list[str]:
-    """Every value that must not be written anywhere: of the variables `names` and of all in `.env` that read like one.
-
-    Of what `.env` holds, a variable reads like a secret if KEY, TOKEN, SECRET or PASSWORD is a word of its name.
-    """
-    held = dotenv_values(root / ".env")
-    named = {*names, *(name for name in held if _SECRET_NAME.search(name.upper()))}
-    return sorted({value for name in named for value in (os.environ.get(name), held.get(name)) if value})
 
 
 def _load(path: Path) -> dict[str, Any]:

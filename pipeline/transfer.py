@@ -13,9 +13,10 @@ from pipeline.golden import load_golden
 from pipeline.profiles import Profile
 from pipeline.recordings import Recordings
 from pipeline.replay import exchange, storage
+from pipeline.replay.environment import remembered
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.settings import Settings, known_secrets
+from pipeline.settings import Settings
 from pipeline.stages.graph import STAGES
 from pipeline.task import Task, load_task
 
@@ -82,7 +83,7 @@ def import_tapes(settings: Settings, stages: Sequence[str], folder: Path, force:
         stage: exchange.read(_files(folder, stage)[0], _made_header(settings, task, recordings, stage))
         for stage in chosen
     }
-    redactor = Redactor(known_secrets(settings.profile.key_names, settings.root))
+    redactor = Redactor(remembered())
     for stage, imported in found.items():
         storage.write(recordings.path(stage), imported.recording, redactor)
         tell(f"{stage}: {_said(imported)} in {recordings.path(stage)}")

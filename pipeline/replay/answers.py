@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from vcr.filters import decode_response
 
+from pipeline.calls import Call
 from pipeline.replay.matching import Canonical, as_text, parsed
 from pipeline.replay.storage import Interaction
+
+if TYPE_CHECKING:
+    from pipeline.replay.redact import Redactor
 
 JSON = "application/json"
 
@@ -36,6 +40,34 @@ def to_vcr(interaction: Interaction) -> dict[str, Any]:
         "headers": {"content-type": [content_type]},
         "body": {"string": raw},
     }
+
+
+def kept(interaction: Interaction, response: dict[str, Any], redactor: Redactor) -> Interaction:
+    """The interaction as it is recorded. `response` becomes what a replay gives, so that the run goes on with the same.
+
+    Raises:
+        CassetteError: it holds a secret that is not to be replaced.
+    """
+    without = redactor.answer(interaction)
+    if (given := redactor.for_caller(interaction)) is not interaction:
+        response.update(to_vcr(given))
+    return without
+
+
+def call_of(interaction: Interaction) -> Call | None:
+    """The completion that an interaction is; None for any other request."""
+    asked, body = interaction.request.body, interaction.body
+    if not isinstance(asked, dict) or "model" not in asked:
+        return None
+    if not isinstance(body, dict) or not isinstance(usage := body.get("usage"), dict):
+        return None
+    return Call(
+        model=str(asked["model"]),
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+        seconds=interaction.seconds,
+        in_flight=interaction.in_flight,
+    )
 
 
 def _content_type(headers: dict[str, list[str]]) -> str:

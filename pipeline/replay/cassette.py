@@ -21,10 +21,11 @@ from pipeline.replay.tape import Tape
 
 
 @contextmanager
-def replaying(path: Path, remedy: str, whole: bool = True) -> Iterator[Tape]:
+def replaying(path: Path, remedy: str, whole: bool = True, redactor: Redactor | None = None) -> Iterator[Tape]:
     """Replay `path` inside the block: no request leaves the process, whatever sends it.
 
-    `whole` asks that everything on the tape is replayed; `remedy` is the command that records the stage again.
+    `whole` asks that everything on the tape is replayed; `remedy` is the command that records the stage again;
+    `redactor` knows the secrets of the environment, which a message must not show.
 
     Raises:
         CassetteMissError: a request was not recorded, even if the code in the block swallowed that.
@@ -33,7 +34,7 @@ def replaying(path: Path, remedy: str, whole: bool = True) -> Iterator[Tape]:
         NetworkBlockedError: something tried to reach the network past the recorder.
     """
     prove()
-    with guarded(), Tape.use(**_config(path), remedy=remedy) as tape:
+    with guarded(), Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor()) as tape:
         try:
             yield tape
         finally:
@@ -53,17 +54,18 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
     A block that fails or a process that is killed leaves the journal; the next recording goes on from there.
 
     Raises:
-        CassetteError: another process is recording the same tape, its unfinished recording is broken, or an answer
-            could not be written, even if the code in the block swallowed that.
+        CassetteError: another process is recording the same tape, its unfinished recording is broken, an answer could
+            not be written, or a request or answer holds a secret that is not to be replaced, even if the code in the
+            block swallowed that.
     """
     prove()
     with closing(Journal(journal_path(path), header, redactor)) as journal:
-        with Tape.use(**_config(path), journal=journal) as tape:
+        with Tape.use(**_config(path), journal=journal, redactor=redactor) as tape:
             try:
                 yield tape
             finally:
-                if journal.failure is not None:
-                    raise journal.failure
+                if (error := journal.failure or tape.refusal) is not None:
+                    raise error
         storage.write(path, Recording(tape.recording.header, tape.used()), redactor)
         journal.discard()
 

@@ -6,6 +6,12 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CassetteError
+
+if TYPE_CHECKING:
+    from pipeline.replay.matching import Canonical
 
 
 @dataclass(slots=True)
@@ -59,6 +65,14 @@ class InFlight:
         """The call is over, whatever became of it; those that wait for it may look."""
         if call := self._calls.pop(key, None):
             call.back.set_result(None)
+
+
+def in_parallel(asked: Canonical) -> CassetteError:
+    """Why a call must not be recorded while another is under way."""
+    return CassetteError(
+        f"{asked.method} {asked.path} cannot be recorded while other calls are in flight: its answer depends on the "
+        "order of the calls. Set num_threads = 1 or temperature = 0"
+    )
 
 
 def _caller() -> object:

@@ -1,32 +1,112 @@
-"""Keep secrets out of everything that is written."""
+"""Keep secrets out of a tape, and its recordings where their requests find them.
+
+A request is reduced to its form without secrets before it is looked up, and so is every recorded one: a prompt with an
+e-mail address finds its answer although the tape holds a mark, and a tape recorded under older rules stays valid.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-SHORTEST = 6
-"""Characters below which a value is no secret but a word, and replacing it would garble the text."""
+from pipeline.errors import CassetteError
+from pipeline.replay.matching import Canonical
+from pipeline.replay.scrub import Finding, Scrubber
+from pipeline.replay.secret_rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pipeline.replay.storage import Interaction
 
 
 class Redactor:
-    """Replaces the secrets it was told of. Headers need no rule: a cassette never holds one."""
+    """Replaces what may be replaced and refuses the rest. Headers need no rule: a cassette never holds one."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """`secrets` are the values themselves: API keys, tokens."""
-        known = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        # Longest first: a secret may begin another one, whose end would stay.
-        ordered = sorted(known, key=lambda form: (-len(form), form))
-        self._secret = re.compile(b"|".join(re.escape(form) for form in ordered)) if ordered else None
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        """`known` are the values of environment variables that are secrets, by the variables' names."""
+        self._all = Scrubber(known)
+        self._for_caller = Scrubber(known, [rule for rule in RULES if not rule.returned])
 
-    def clean(self, content: bytes) -> bytes:
-        """`content` with each secret replaced by `[secret]`."""
-        return self._secret.sub(b"[secret]", content) if self._secret else content
+    def request(self, asked: Canonical) -> Canonical:
+        """The request in which every secret is replaced: what is looked up, stored and told of."""
+        path = self._all.text(asked.path)
+        body, found = self._all.value(asked.body)
+        return Canonical(asked.method, path, body) if found or path != asked.path else asked
+
+    def stored(self, interactions: Iterable[Interaction]) -> list[Interaction]:
+        """Recorded interactions, each under its request as it is asked for today."""
+        return [dataclasses.replace(one, request=self.request(one.request)) for one in interactions]
+
+    def refusal(self, asked: Canonical) -> CassetteError | None:
+        """Why a request must not be recorded, if so.
+
+        A value of the environment is no more replaced here than a private key is: a replay without that environment
+        would ask with the value, and could not find what is recorded under a mark.
+        """
+        found = self._all.value({"path": asked.path, "body": asked.body})[1]
+        for finding in found:
+            if finding.rule.name.startswith("env:"):
+                return _refused(self.request(asked), finding, "a replay elsewhere could not match its mark")
+            if not finding.rule.replaceable:
+                return _refused(self.request(asked), finding, "it belongs into no recording")
+        return None
+
+    def answer(self, interaction: Interaction) -> Interaction:
+        """The interaction as it is kept; its request has been reduced already.
+
+        Raises:
+            CassetteError: it holds a secret that is not to be replaced.
+        """
+        cleaned, found = _cleaned(self._all, interaction)
+        for finding in found:
+            if not finding.rule.replaceable:
+                raise _refused(interaction.request, finding, "it belongs into no recording", "its answer's ")
+        return cleaned
+
+    def for_caller(self, interaction: Interaction) -> Interaction:
+        """The interaction as its caller gets it while recording: what a replay will give, and names that are sent back.
+
+        The same object where it holds no secret.
+        """
+        return _cleaned(self._for_caller, interaction)[0]
+
+    def kind(self, line: bytes) -> str | None:
+        """The rule of the first secret in a line of a file, be it JSON or not; None where it holds none."""
+        text = line.decode("utf-8", errors="replace")
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            value = text
+        found = self._all.value(value)[1]
+        return found[0].rule.name if found else None
+
+    def line(self, line: dict[str, Any]) -> dict[str, Any]:
+        """A line of a cassette, whoever made it.
+
+        Raises:
+            CassetteError: it holds a secret that is not to be replaced.
+        """
+        cleaned, found = self._all.value(line)
+        for finding in found:
+            if not finding.rule.replaceable:
+                raise CassetteError(
+                    f"a line of a cassette holds a secret at {finding.place.lstrip('.')} (rule {finding.rule.name!r}); "
+                    "it belongs into no recording. Nothing was written: take it out of the data and record again"
+                )
+        return cleaned if found else line
 
 
-def _forms(secret: str) -> list[bytes]:
-    """How a secret is written: as it reads, in JSON, and in JSON that is itself a text in JSON (a tool's arguments)."""
-    in_json = orjson.dumps(secret)[1:-1]
-    return [secret.encode(), in_json, orjson.dumps(in_json.decode())[1:-1]]
+def _cleaned(scrubber: Scrubber, interaction: Interaction) -> tuple[Interaction, list[Finding]]:
+    held = {"content_type": interaction.content_type, "body": interaction.body}
+    cleaned, found = scrubber.value(held)
+    return dataclasses.replace(interaction, **cleaned) if found else interaction, found
+
+
+def _refused(asked: Canonical, finding: Finding, why: str, whose: str = "its ") -> CassetteError:
+    return CassetteError(
+        f"{asked.method} {asked.path}: {whose}{finding.place.lstrip('.')} holds a secret (rule {finding.rule.name!r}); "
+        f"{why}. Nothing was written: take it out of the data, the prompt or .env and record again"
+    )

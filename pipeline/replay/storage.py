@@ -186,5 +186,9 @@ def _unpacked(value: Any, texts: dict[str, str]) -> Any:
 
 
 def dump(line: dict[str, Any], redactor: Redactor) -> bytes:
-    """One line of the file, secrets replaced."""
-    return redactor.clean(orjson.dumps(line)) + b"\n"
+    """One line of the file, secrets replaced.
+
+    Raises:
+        CassetteError: it holds a secret that is not to be replaced.
+    """
+    return orjson.dumps(redactor.line(line)) + b"\n"

@@ -16,13 +16,14 @@ from vcr.request import Request
 from pipeline.calls import Call, report
 from pipeline.errors import CassetteError, CassetteMissError
 from pipeline.replay import storage
-from pipeline.replay.answers import from_vcr, to_vcr
-from pipeline.replay.in_flight import InFlight
+from pipeline.replay.answers import call_of, from_vcr, kept, to_vcr
+from pipeline.replay.in_flight import InFlight, in_parallel
 from pipeline.replay.index import Index
 from pipeline.replay.interception import transport_patches
 from pipeline.replay.journal import Journal
 from pipeline.replay.matching import Canonical, canonical
 from pipeline.replay.misses import explain_miss
+from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Interaction, Recording
 
 
@@ -31,10 +32,11 @@ class Tape(Cassette):
 
     Replay (no journal): a request that is not recorded raises `CassetteMissError`, and so does every request after
     it, because a stage with a hole in it has no result. Record (with a journal): recorded requests are replayed, so
-    that a resumed recording pays for nothing twice; others are sent and are on disk before their caller goes on.
+    that a resumed recording pays for nothing twice; others are sent and are on disk before their caller goes on. A
+    request or answer with a secret that is not to be replaced ends the recording: see `refusal`.
     """
 
-    def __init__(self, journal: Journal | None = None, remedy: str = "", **kwargs: Any) -> None:
+    def __init__(self, redactor: Redactor, journal: Journal | None = None, remedy: str = "", **kwargs: Any) -> None:
         """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends."""
         super().__init__(**kwargs)
         self.custom_patches = transport_patches(self)
@@ -43,6 +45,9 @@ class Tape(Cassette):
         self.sent = 0
         """Requests that went to the endpoint."""
         self.miss: CassetteMissError | None = None
+        self.refusal: CassetteError | None = None
+        """Why nothing more is recorded."""
+        self._redactor = redactor
         self._journal = journal
         self._remedy = remedy
         self._in_flight = InFlight()
@@ -53,7 +58,7 @@ class Tape(Cassette):
             held = storage.read(Path(self._path))
         else:
             held = Recording(self._journal.header, self._journal.recovered)
-        self._index = Index(held.interactions, polls_repeat=self._journal is None)
+        self._index = Index(self._redactor.stored(held.interactions), polls_repeat=self._journal is None)
         self.recording = Recording(held.header, self._index.interactions)
         self.rewound = True
 
@@ -65,10 +70,10 @@ class Tape(Cassette):
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
-            CassetteError: while recording, a request whose answers depend on their order is made in parallel, or an
-                earlier answer could not be written.
+            CassetteError: while recording, a request whose answers depend on their order is made in parallel, a request
+                holds a secret that is not to be replaced, or an earlier answer could not be written.
         """
-        asked = canonical(request)
+        asked = self._admitted(request)
         while True:
             known = self._look_up(asked)
             if isinstance(known, bool):
@@ -77,12 +82,22 @@ class Tape(Cassette):
 
     async def acan_play_response_for(self, request: Request) -> bool:
         """The same on an event loop, whose other tasks go on meanwhile."""
-        asked = canonical(request)
+        asked = self._admitted(request)
         while True:
             known = self._look_up(asked)
             if isinstance(known, bool):
                 return known
             await asyncio.wrap_future(known)
+
+    def _asked(self, request: Request) -> Canonical:
+        return self._redactor.request(canonical(request))
+
+    def _admitted(self, request: Request) -> Canonical:
+        if self._journal is not None:
+            self.refusal = self.refusal or self._redactor.refusal(canonical(request))
+            if self.refusal is not None:
+                raise self.refusal
+        return self._asked(request)
 
     def _look_up(self, asked: Canonical) -> bool | Future[None]:
         """True: play the answer; False: send the request; else wait: an equal one is under way, look again then."""
@@ -95,7 +110,7 @@ class Tape(Cassette):
             if self._journal.failure is not None:
                 raise self._journal.failure  # an answer that cannot be kept is not paid for
             if not asked.repeatable and self._in_flight.crowded():
-                raise _in_parallel(asked)
+                raise in_parallel(asked)
             if equal := self._in_flight.equal(key):
                 return equal
             self._in_flight.depart(key, time.perf_counter())
@@ -108,11 +123,11 @@ class Tape(Cassette):
             CassetteMissError: in replay, another thread took the last answer since this one asked whether there is one.
             CassetteError: the same while recording.
         """
-        asked = canonical(request)
+        asked = self._asked(request)
         with self._lock:
             interaction = self._index.play(asked.key) if self.miss is None else None
             if interaction is None:
-                raise self._missed(asked) if self._journal is None else _in_parallel(asked)
+                raise self._missed(asked) if self._journal is None else in_parallel(asked)
         self._observe(interaction)
         return to_vcr(interaction)
 
@@ -120,19 +135,24 @@ class Tape(Cassette):
         """Record an answer; errors of the endpoint are passed on to the caller but never kept.
 
         Raises:
-            CassetteError: it cannot be written.
+            CassetteError: it holds a secret that is not to be replaced, or cannot be written.
         """
         now = time.perf_counter()
-        asked = canonical(request)
+        asked = self._asked(request)
         if self._journal is None:
             raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
         with self._lock:
             try:
                 interaction = from_vcr(asked, response, *self._in_flight.arrive(asked.key, now))
                 self.sent += 1
-                if interaction.status < 400 and not self._index.says_nothing_new(interaction):
-                    self._journal.append(interaction)
-                    self._index.add(interaction, played=1)
+                if interaction.status < 400:
+                    interaction = kept(interaction, response, self._redactor)
+                    if not self._index.says_nothing_new(interaction):
+                        self._journal.append(interaction)
+                        self._index.add(interaction, played=1)
+            except CassetteError as error:
+                self.refusal = error
+                raise
             finally:
                 self._in_flight.end(asked.key)
         if interaction.status < 400:
@@ -141,7 +161,7 @@ class Tape(Cassette):
     def abandon(self, request: Request) -> None:
         """Forget a call that did not come back, so that others may make it."""
         with self._lock:
-            self._in_flight.end(canonical(request).key)
+            self._in_flight.end(self._asked(request).key)
 
     def unused(self) -> list[Canonical]:
         """The request of every interaction that was not replayed."""
@@ -171,25 +191,7 @@ class Tape(Cassette):
         return self.miss
 
     def _observe(self, interaction: Interaction) -> None:
-        asked, body = interaction.request.body, interaction.body
-        if not isinstance(asked, dict) or "model" not in asked:
-            return
-        if not isinstance(body, dict) or not isinstance(usage := body.get("usage"), dict):
-            return
-        call = Call(
-            model=str(asked["model"]),
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-            seconds=interaction.seconds,
-            in_flight=interaction.in_flight,
-        )
-        with self._lock:
-            self.calls.append(call)
-        report(call)
-
-
-def _in_parallel(asked: Canonical) -> CassetteError:
-    return CassetteError(
-        f"{asked.method} {asked.path} cannot be recorded while other calls are in flight: its answer depends on the "
-        "order of the calls. Set num_threads = 1 or temperature = 0"
-    )
+        if call := call_of(interaction):
+            with self._lock:
+                self.calls.append(call)
+            report(call)

@@ -1,6 +1,7 @@
 """The pytest plugin: name it in a root `conftest.py` as `pytest_plugins = ["pipeline.testing"]`."""
 
 pytest_plugins = [
+    "pipeline.testing.scrubbing",
     "pipeline.testing.options",
     "pipeline.testing.stages",
     "pipeline.testing.gates",

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import baseline
 from pipeline.lifecycle import Lifecycle
+from pipeline.replay.environment import scrubbed
 from pipeline.testing.stages import result_of
 
 UPDATED = pytest.StashKey[list[str]]()
@@ -38,4 +39,4 @@ def accepted(lifecycle: Lifecycle, pytestconfig: pytest.Config) -> Callable[[str
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show what `--update-golden` accepted."""
     for line in config.stash.get(UPDATED, ()):
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(scrubbed(line))

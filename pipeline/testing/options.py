@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
+from pipeline.replay.environment import scrubbed
 from pipeline.settings import NoProjectError, Settings, find_root, load_settings
 from pipeline.stages.graph import STAGES
 
@@ -60,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except NoProjectError:
         pass  # said to the first test that asks for a stage
     except DistillgateError as error:  # before a test runs: a misspelt gate must not only skip one
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(scrubbed(str(error))) from None
     if config.getoption("update_golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden is refused while CI is set: accept results on your machine and commit")
 
@@ -107,6 +108,6 @@ def _teller(config: pytest.Config) -> Callable[[str], None]:
         if capture is not None and reporter is not None:
             with capture.global_and_fixture_disabled():
                 reporter.ensure_newline()
-                reporter.write_line(message)
+                reporter.write_line(scrubbed(message))
 
     return tell

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.checks.profile import check_files
 from pipeline.files import write_atomically
+from pipeline.replay.environment import scrubbed
 from pipeline.report.findings import finding_line
 from pipeline.report.machine import as_json
 from pipeline.report.table import lifecycle_table
@@ -25,17 +26,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
     if (path := config.getoption("report_json")) and lifecycle.scorecards:
         content = as_json(lifecycle.report(), config.stash.get(VERDICTS, {}).values())
-        write_atomically(Path(path), orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        written = scrubbed(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
+        write_atomically(Path(path), written.encode())
     if config.get_verbosity() < 0:
         return
     for finding in check_files(lifecycle.settings, lifecycle.task.name):
         if finding.severity != "note":
-            terminalreporter.write_line(
-                finding_line(finding), **{"red" if finding.severity == "error" else "yellow": True}
-            )
+            line = scrubbed(finding_line(finding))
+            terminalreporter.write_line(line, **{"red" if finding.severity == "error" else "yellow": True})
     if not lifecycle.scorecards:
         return
     terminalreporter.section("distillation", sep="-")
-    terminalreporter.write(lifecycle_table(lifecycle.report(), width=100))
+    terminalreporter.write(scrubbed(lifecycle_table(lifecycle.report(), width=100)))
     for verdict in config.stash.get(VERDICTS, {}).values():
-        terminalreporter.write_line(str(verdict).splitlines()[0])
+        terminalreporter.write_line(scrubbed(str(verdict).splitlines()[0]))

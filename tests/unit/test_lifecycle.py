@@ -93,5 +93,5 @@ def test_what_reads_like_a_secret_in_the_env_file_gets_on_no_tape(tmp_path):
         lifecycle = Lifecycle(load_settings(tmp_path), record=("student",))
         lifecycle.scorecard("student")
     tape = lifecycle.recordings.path("student").read_text("utf-8")
-    assert "[secret] this is news" in tape
+    assert "[secret:env:HOUSE_TOKEN] this is news" in tape
     assert "I would say that" not in tape

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from pipeline.checks.profile import check_files
 from pipeline.lifecycle import Lifecycle
+from pipeline.replay import environment
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording, read, write
 from pipeline.settings import load_settings
@@ -38,6 +39,7 @@ def project(recorded, tmp_path, monkeypatch):
     """The folder of a copy."""
     for name in ("DISTILLGATE_PROFILE", "CLOUD_KEY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(environment, "_remembered", {})  # secrets of other tests
     return shutil.copytree(recorded, tmp_path / "project")
 
 

@@ -41,6 +41,15 @@ def test_the_profiles_key_is_looked_for_in_the_environment(settings, found, monk
     assert found("secret")
 
 
-def test_other_values_of_the_env_file_may_stand_on_a_tape(env, found):
-    env(f'HOUSE_STYLE="{SECRET}"\n')
+@pytest.mark.parametrize(
+    "value", [pytest.param("sports", id="word"), pytest.param("openai/teacher", id="what-pyproject-shows")]
+)
+def test_other_values_of_the_env_file_may_stand_on_a_tape(tape, env, found, value):
+    assert value.rpartition("/")[2] in tape("teacher").read_text("utf-8")
+    env(f'HOUSE_STYLE="{value}"\n')
     assert found("secret") == []
+
+
+def test_the_kind_is_named(env, found):
+    env(f'HOUSE_KEY="{SECRET}"\n')
+    assert all("(env:HOUSE_KEY)" in finding.message for finding in found("secret"))

@@ -19,7 +19,7 @@ def said(answer):
 def written(path):
     """Write a tape and return its fingerprint."""
 
-    def write_and_look(*answers, secrets=(), **header):
+    def write_and_look(*answers, secrets=None, **header):
         write(path, Recording(header, [said(answer) for answer in answers]), Redactor(secrets))
         return fingerprint(path)
 
@@ -44,6 +44,6 @@ def test_a_checkout_that_ends_lines_otherwise_does_not_change_it(path, written):
     assert fingerprint(path) == before
 
 
-@pytest.mark.parametrize("secrets", [(), ("sk-1234567",)], ids=["plain", "redacted"])
+@pytest.mark.parametrize("secrets", [{}, {"HOUSE": "sk-1234567"}], ids=["plain", "redacted"])
 def test_a_tape_notes_the_fingerprint_that_it_was_written_with(path, written, secrets):
     assert written("It is sk-1234567.", secrets=secrets) == read(path).written

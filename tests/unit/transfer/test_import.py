@@ -69,7 +69,7 @@ def test_a_secret_in_a_foreign_cassette_is_not_kept(run, exported, project, monk
     change(exported / "student.yaml", lambda entry: entry["request"].update(body='{"key": "sk-1234567890"}'))
     run("import", "--profile", "cloud", "--from", exported)
     (asked, *_) = read(project / "cassettes" / "news" / "cloud" / "student.jsonl").interactions
-    assert asked.request.body == {"key": "[secret]"}
+    assert asked.request.body == {"key": "[secret:env:CLOUD_KEY]"}
 
 
 def test_a_tape_is_not_overwritten(run, exported, tape):
