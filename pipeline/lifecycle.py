@@ -229,7 +229,7 @@ class Lifecycle:
                     f"stage {stage!r} stopped at a call that failed: {error}\nWhat was recorded is kept; the same "
                     "command goes on from there"
                 ) from error
-            self.headers[stage] = dict(tape.recording.header)
+            self.headers[stage] = dict(tape.header)
             self.ledger.add(stage, tape.calls)
 
     def _save(self, program: dspy.Module, stage: str) -> None:

@@ -8,8 +8,8 @@ import orjson
 from vcr.filters import decode_response
 
 from pipeline.calls import Call
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical, as_text, parsed
-from pipeline.replay.storage import Interaction
 
 if TYPE_CHECKING:
     from pipeline.replay.redact import Redactor

@@ -66,7 +66,7 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
             finally:
                 if (error := journal.failure or tape.refusal) is not None:
                     raise error
-        storage.write(path, Recording(tape.recording.header, tape.used()), redactor)
+        storage.write(path, Recording(tape.header, tape.used()), redactor)
         journal.discard()
 
 

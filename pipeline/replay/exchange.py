@@ -24,9 +24,10 @@ from pipeline.errors import CassetteError
 from pipeline.files import write_atomically
 from pipeline.replay.answers import from_vcr, to_vcr
 from pipeline.replay.disk import writing
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical, canonical
 from pipeline.replay.requests import to_request
-from pipeline.replay.storage import Interaction, Recording
+from pipeline.replay.storage import Recording
 
 SUFFIX = ".yaml"
 SECONDS = "x-distillgate-seconds"

@@ -1,98 +1,123 @@
-"""What a tape holds, found by request: a replay of thousands of calls must not search for its answers."""
+"""What a tape holds, found by request: a replay of thousands of calls must not search for its answers.
+
+Lines stay as they are written until they are played, so that opening a tape costs little and a replay pays for what
+it asks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+import orjson
+
+from pipeline.replay.lines import Interaction, key_in, key_of, written
 from pipeline.replay.matching import Canonical
-from pipeline.replay.storage import Interaction
-
-
-@dataclass(slots=True)
-class _Entry:
-    """Everything recorded for one request, in recorded order."""
-
-    request: Canonical
-    interactions: list[Interaction] = field(default_factory=list)
-    played: int = 0
-
-    @property
-    def left(self) -> int:
-        """How many of the interactions no replay has asked for yet."""
-        wanted = 1 if self.request.repeatable or self.request.poll else len(self.interactions)
-        return max(wanted - self.played, 0)
+from pipeline.replay.storage import Held
 
 
 class Index:
-    """Finds a request's next answer and counts what was played. Not locked: the tape calls it under its lock."""
+    """Finds a request's next answer and counts what was played. Not locked: the tape calls it under its lock.
 
-    def __init__(self, interactions: list[Interaction], polls_repeat: bool) -> None:
+    A request is named by its `key`; of several interactions with one, the places are in recorded order.
+    """
+
+    def __init__(self, held: Held, polls_repeat: bool) -> None:
         """`polls_repeat` says that the last answer to a poll stays its answer: in replay, not while recording."""
-        self.interactions: list[Interaction] = []
-        """In recorded order."""
+        self._pack = held.pack
+        self._lines = held.lines
         self._polls_repeat = polls_repeat
-        self._entries: dict[bytes, _Entry] = {}
-        for interaction in interactions:
-            self.add(interaction)
+        self._played: dict[bytes, int] = {}
+        self._places: dict[bytes, tuple[int, ...]] = {}
+        for place, line in enumerate(self._lines):
+            self._put(key_of(line), place)
 
     def __contains__(self, key: bytes) -> bool:
         """Whether anything is recorded for a request, played or not."""
-        return key in self._entries
+        return key in self._places
+
+    def __len__(self) -> int:
+        """How many interactions there are."""
+        return len(self._lines)
+
+    @property
+    def interactions(self) -> list[Interaction]:
+        """All, in recorded order."""
+        return [self._interaction(place) for place in range(len(self._lines))]
 
     @property
     def requests(self) -> list[Canonical]:
         """Every request once."""
-        return [entry.request for entry in self._entries.values()]
+        return [self._interaction(places[0]).request for places in self._places.values()]
+
+    def key(self, asked: Canonical) -> bytes:
+        """The request's name here."""
+        return key_in(self._pack, asked)
 
     def add(self, interaction: Interaction, played: int = 0) -> None:
         """Put an interaction behind the others of its request."""
-        entry = self._entries.setdefault(interaction.request.key, _Entry(interaction.request))
-        entry.interactions.append(interaction)
-        entry.played += played
-        self.interactions.append(interaction)
+        line = written(interaction.line(self._pack))
+        key = key_of(line)
+        self._put(key, len(self._lines))
+        self._lines.append(line)
+        self._played[key] = self._played.get(key, 0) + played
 
-    def playable(self, key: bytes) -> bool:
+    def playable(self, key: bytes, asked: Canonical) -> bool:
         """Whether there is an answer for the request to be played now."""
-        entry = self._entries.get(key)
-        if entry is None:
+        places = self._places.get(key)
+        if places is None:
             return False
-        if entry.request.repeatable or entry.played < len(entry.interactions):
-            return True
-        return entry.request.poll and self._polls_repeat
+        return asked.repeatable or self._played.get(key, 0) < len(places) or (asked.poll and self._polls_repeat)
 
-    def play(self, key: bytes) -> Interaction | None:
+    def play(self, key: bytes, asked: Canonical) -> Interaction | None:
         """The request's next interaction, which counts as played from now on; None where nothing is left."""
-        if not self.playable(key):
+        if not self.playable(key, asked):
             return None
-        entry = self._entries[key]
-        number = 0 if entry.request.repeatable else min(entry.played, len(entry.interactions) - 1)
-        entry.played += 1
-        return entry.interactions[number]
+        places, played = self._places[key], self._played.get(key, 0)
+        self._played[key] = played + 1
+        return self._interaction(places[0 if asked.repeatable else min(played, len(places) - 1)])
 
-    def says_nothing_new(self, interaction: Interaction) -> bool:
+    def says_nothing_new(self, key: bytes, interaction: Interaction) -> bool:
         """Whether it is a poll with the same answer as last time."""
-        entry = self._entries.get(interaction.request.key)
-        return interaction.request.poll and entry is not None and entry.interactions[-1].body == interaction.body
+        if not interaction.request.poll or key not in self._places:
+            return False
+        return bool(self._interaction(self._places[key][-1]).body == interaction.body)
 
     def forget(self, matches: Callable[[str], bool]) -> None:
         """Drop the interactions whose path (query included) matches."""
-        self.interactions[:] = [i for i in self.interactions if not matches(i.request.path)]
-        self._entries = {key: e for key, e in self._entries.items() if not matches(e.request.path)}
+        kept = [line for line, one in zip(self._lines, self.interactions, strict=True) if not matches(one.request.path)]
+        self._lines[:] = kept
+        self._places = {}
+        for place, line in enumerate(kept):
+            self._put(key_of(line), place)
+        self._played = {key: count for key, count in self._played.items() if key in self._places}
 
     def unused(self) -> list[Canonical]:
         """The request of every interaction that was not replayed."""
-        return [entry.request for entry in self._entries.values() for _ in range(entry.left)]
+        left: list[Canonical] = []
+        for key, places in self._places.items():
+            played = self._played.get(key, 0)
+            if played < len(places):
+                request = self._interaction(places[0]).request
+                wanted = 1 if request.repeatable or request.poll else len(places)
+                left += [request] * (wanted - played)
+        return left
 
     def used(self) -> list[Interaction]:
         """The interactions that a replay of what was done so far needs, in recorded order.
 
         Of a poll that is the last answer: a replay need not wait for what has long come to pass.
         """
-        needed: set[int] = set()
-        for entry in self._entries.values():
-            if entry.played:
-                first = len(entry.interactions) - 1 if entry.request.poll else 0
-                last = 1 if entry.request.repeatable else None if entry.request.poll else entry.played
-                needed.update(id(interaction) for interaction in entry.interactions[first:last])
-        return [interaction for interaction in self.interactions if id(interaction) in needed]
+        needed: list[int] = []
+        for key, played in self._played.items():
+            if played:
+                places = self._places[key]
+                request = self._interaction(places[0]).request
+                needed += places[:1] if request.repeatable else places[-1:] if request.poll else places[:played]
+        return [self._interaction(place) for place in sorted(needed)]
+
+    def _put(self, key: bytes, place: int) -> None:
+        # tuples of numbers, which the garbage collector need not follow
+        self._places[key] = (*self._places.get(key, ()), place)
+
+    def _interaction(self, place: int) -> Interaction:
+        return Interaction.of(orjson.loads(self._lines[place]), self._pack)

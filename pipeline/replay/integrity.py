@@ -15,7 +15,11 @@ def fingerprint(path: Path) -> str:
 
 def fingerprint_of(body: bytes) -> str:
     """The same of the lines below a header."""
-    lines = b"\n".join(body.splitlines())  # a checkout may end them otherwise
+    return digest_of(b"\n".join(body.splitlines()))  # a checkout may end them otherwise
+
+
+def digest_of(lines: bytes | memoryview) -> str:
+    """The same of lines that end in one line feed each, the last in none."""
     return f"sha256:{hashlib.sha256(lines).hexdigest()[:16]}"
 
 

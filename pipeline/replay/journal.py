@@ -12,9 +12,11 @@ from typing import Any
 from pipeline.errors import CassetteError
 from pipeline.files import write_atomically
 from pipeline.replay.disk import writing
+from pipeline.replay.lines import Interaction
 from pipeline.replay.lock import Lock
+from pipeline.replay.packing import Pack
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import FORMAT, Interaction, decode, dump, to_line
+from pipeline.replay.storage import FORMAT, decode, dump
 
 
 class Journal:
@@ -65,7 +67,7 @@ class Journal:
             CassetteError: it cannot be written, or one before it could not.
         """
         with self._failing_for_good():
-            self._append(dump(to_line(interaction), self._redactor))
+            self._append(dump(interaction.line(Pack()), self._redactor))
 
     def rewrite(self, interactions: list[Interaction]) -> None:
         """Replace everything recorded so far, atomically.
@@ -76,7 +78,7 @@ class Journal:
         with self._failing_for_good():
             self._file.close()
             lines = [dump({"distillgate": {"format": FORMAT, **self.header}}, self._redactor)]
-            lines += [dump(to_line(interaction), self._redactor) for interaction in interactions]
+            lines += [dump(interaction.line(Pack()), self._redactor) for interaction in interactions]
             write_atomically(self.path, b"".join(lines))
             self._file = self.path.open("ab", buffering=0)
 

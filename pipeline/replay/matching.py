@@ -27,8 +27,8 @@ class Canonical:
     @property
     def key(self) -> bytes:
         """16 bytes that are equal for equal requests."""
-        content = orjson.dumps([self.method, self.path, self.body], option=orjson.OPT_SORT_KEYS)
-        return hashlib.blake2b(content, digest_size=16).digest()
+        request = {"body": self.body, "method": self.method, "path": self.path}
+        return key_of_written(orjson.dumps(request, option=orjson.OPT_SORT_KEYS))
 
     @property
     def repeatable(self) -> bool:
@@ -48,6 +48,11 @@ class Canonical:
     def poll(self) -> bool:
         """Whether it only looks at the server's state, so that equal answers in a row say nothing new."""
         return self.method == "GET"
+
+
+def key_of_written(request: bytes) -> bytes:
+    """The key of a request that is written as JSON with sorted keys."""
+    return hashlib.blake2b(request, digest_size=16).digest()
 
 
 def canonical(request: Request) -> Canonical:

@@ -14,12 +14,12 @@ import orjson
 from pipeline.errors import CassetteError
 from pipeline.replay.matching import Canonical
 from pipeline.replay.scrub import Finding, Scrubber
-from pipeline.replay.secret_rules import RULES
+from pipeline.replay.secret_rules import RULES, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.replay.storage import Interaction
+    from pipeline.replay.lines import Interaction
 
 
 class Redactor:
@@ -29,6 +29,14 @@ class Redactor:
         """`known` are the values of environment variables that are secrets, by the variables' names."""
         self._all = Scrubber(known)
         self._for_caller = Scrubber(known, [rule for rule in RULES if not rule.returned])
+
+    rules = version()
+    """The rules that a request is reduced by."""
+
+    def knows(self, content: bytes) -> bool:
+        """Whether a value of the environment stands in a file, in any of its forms."""
+        known = [rule for rule in self._all.rules if rule.name.startswith("env:")]
+        return any(form.encode() in content for rule in known for form in rule.hints)
 
     def request(self, asked: Canonical) -> Canonical:
         """The request in which every secret is replaced: what is looked up, stored and told of."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -41,7 +41,11 @@ class Scrubber:
         """`known` are secrets by name, whatever they look like; each is found as `env:NAME`."""
         # Longest first: a secret may begin another one, whose end would stay.
         longest = sorted((known or {}).items(), key=lambda item: (-len(item[1]), item))
-        self._rules = (*(_known(name, value) for name, value in longest if len(value) >= SHORTEST), *rules)
+        self.rules = (*(_known(name, value) for name, value in longest if len(value) >= SHORTEST), *rules)
+        # all hints at once, because few texts hold any
+        self._plain, self._lower, self._long = (
+            tuple({hint for rule in self.rules if kind(rule) for hint in rule.hints}) for kind in _KINDS
+        )
         self._scrubbed = lru_cache(maxsize=2048)(self._scrub)  # prompts share their texts, and are looked at repeatedly
 
     def text(self, text: str) -> str:
@@ -97,7 +101,7 @@ class Scrubber:
         if "%" in text:  # first, because a part of a URL ends where a token may go on
             text = _ENCODED.sub(lambda part: self._decoded(part[0], found), text)
         lowered, words = text.lower(), _words(text)
-        for rule in self._rules:
+        for rule in self.rules if self._may_hold(text, lowered, words) else ():
             searched = words if rule.unbroken else lowered if rule.ignores_case else text
             if (
                 searched
@@ -108,6 +112,13 @@ class Scrubber:
         if "\\" in text and text.lstrip()[:1] in ("{", "[", '"'):
             text = self._parsed(text, found)
         return text
+
+    def _may_hold(self, text: str, lowered: str, words: str) -> bool:
+        return (
+            any(map(text.__contains__, self._plain))
+            or any(map(lowered.__contains__, self._lower))
+            or any(map(words.__contains__, self._long))
+        )
 
     def _decoded(self, part: str, found: list[Rule]) -> str:
         cleaned, rules = self._scrubbed(unquote(part.replace("+", " ")))
@@ -124,6 +135,13 @@ class Scrubber:
         found.extend(finding.rule for finding in findings)
         return json.dumps(cleaned) if findings else text
 
+
+_KINDS: tuple[Callable[[Rule], bool], ...] = (
+    lambda rule: not rule.unbroken and not rule.ignores_case,
+    lambda rule: rule.ignores_case and not rule.unbroken,
+    lambda rule: rule.unbroken,
+)
+"""Where a rule's hints are looked for: in the text, in the text in lower case, in its long words."""
 
 _BY_NAME = next(rule for rule in RULES if rule.name == "named-secret")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -272,3 +273,9 @@ RULES: tuple[Rule, ...] = (
         accept=lambda match: match["secret"].lower() not in ("public", "default"),
     ),
 )
+
+
+def version() -> str:
+    """Changes with every rule, so that a tape can tell which ones it was written under."""
+    written = "\n".join(f"{rule.name} {rule.pattern.flags} {rule.pattern.pattern} {rule.returned}" for rule in RULES)
+    return hashlib.sha256(written.encode()).hexdigest()[:12]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,30 +11,14 @@ import orjson
 from pipeline.errors import BrokenTapeError, CassetteError
 from pipeline.files import write_atomically
 from pipeline.replay.disk import writing
-from pipeline.replay.integrity import fingerprint_of, no_json
-from pipeline.replay.matching import Canonical
+from pipeline.replay.integrity import digest_of, fingerprint_of, no_json
+from pipeline.replay.lines import Interaction, written
+from pipeline.replay.packing import Pack, recurring
 from pipeline.replay.redact import Redactor
 
-FORMAT = 1
-LONG_TEXT = 200
-"""Characters from which a recurring text gets its own line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interaction:
-    """One request and its answer."""
-
-    request: Canonical
-    status: int
-    content_type: str
-    body: Any
-    """Parsed JSON, or `{"text": …}` for anything else."""
-
-    seconds: float
-    """Wall-clock seconds that the answer took while recording; 0.0 where they are not known (an imported cassette)."""
-
-    in_flight: int
-    """The most calls that were under way at any moment while this one was, itself included."""
+FORMAT = 2
+READABLE = (1, 2)
+"""Format 1 knows no heads and no paragraphs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +33,35 @@ class Recording:
     """The `fingerprint` that the file had when it was written; empty where it was not noted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A cassette as a replay holds it."""
+
+    header: dict[str, Any]
+    pack: Pack
+    """What the lines refer to."""
+
+    lines: list[bytes]
+    """One an interaction, in recorded order, each as `pipeline.replay.lines.written` makes it."""
+
+
 def write(path: Path, recording: Recording, redactor: Redactor) -> None:
-    """Write a complete cassette atomically; a text of `LONG_TEXT` characters that occurs twice is written once.
+    """Write a complete cassette atomically; what recurs in it is written once.
 
     Raises:
         CassetteError: it cannot be written; what was there before stays.
     """
-    lines = [_line(interaction) for interaction in recording.interactions]
-    counts = Counter(text for line in lines for text in _long_texts(line))
-    shared = {text: _digest(text) for text, count in counts.items() if count > 1}
-    written: set[str] = set()
-    out: list[bytes] = []
-    for line in lines:
-        for text in _long_texts(line):
-            if text in shared and text not in written:
-                written.add(text)
-                out.append(dump({"text": shared[text], "value": text}, redactor))
-        out.append(dump(_packed(line, shared), redactor))
-    body = b"".join(out)
-    header = {"format": FORMAT, **recording.header, "fingerprint": fingerprint_of(body)}
+    # before packing, which takes texts apart that only together are a secret
+    clean = [Interaction.of(redactor.line(one.line(Pack())), Pack()) for one in recording.interactions]
+    pack, out = Pack(), []
+    for shared in recurring(value for one in clean for value in (one.request.body, one.body)):
+        pack.add(shared.kind, shared.name, shared.value)
+        out.append(written(shared.line))
+    out += [written(interaction.line(pack)) for interaction in clean]
+    body = b"".join(line + b"\n" for line in out)
+    marks = {"rules": redactor.rules, "fingerprint": fingerprint_of(body)}
     with writing(path):
-        write_atomically(path, dump({"distillgate": header}, redactor) + body)
+        write_atomically(path, dump({"distillgate": {"format": FORMAT, **recording.header, **marks}}, redactor) + body)
 
 
 def read(path: Path) -> Recording:
@@ -82,22 +71,79 @@ def read(path: Path) -> Recording:
         BrokenTapeError: the file is empty, truncated, edited or of another version; names file and line.
         CassetteError: the file is missing or cannot be read.
     """
+    return decode(path, _lines(path, _content(path)))
+
+
+def open_tape(path: Path, redactor: Redactor) -> Held:
+    """What a replay of a cassette needs, its lines parsed when they are played.
+
+    A file that is to the byte what `write` made under today's rules is taken as it is. Any other is read as `read`
+    does, and its requests are reduced to what is asked today.
+
+    Raises:
+        BrokenTapeError, CassetteError: as `read`.
+    """
+    content = _content(path)
+    lines = _lines(path, content)
+    if not _trusted(content, redactor):
+        recording = decode(path, lines)
+        return hold(recording.header, redactor.stored(recording.interactions))
+    pack, asked = Pack(), []
+    for raw in lines[1:]:
+        if raw.startswith(b'{"request":'):
+            asked.append(raw)
+        else:
+            _share(orjson.loads(raw), pack)
+    return Held(_provenance(orjson.loads(lines[0]))[0], pack, asked)
+
+
+def hold(header: dict[str, Any], interactions: list[Interaction]) -> Held:
+    """The same of interactions that are in memory already."""
+    pack = Pack()
+    return Held(header, pack, [written(interaction.line(pack)) for interaction in interactions])
+
+
+def _share(line: dict[str, Any], pack: Pack) -> bool:
+    """Whether a line is one of what recurs, which `pack` then knows."""
+    kind = next((kind for kind in ("text", "head") if kind in line), None)
+    if kind is not None:
+        pack.add(kind, line[kind], line["value"])
+    return kind is not None
+
+
+def _trusted(content: bytes, redactor: Redactor) -> bool:
+    end = content.find(b"\n")
     try:
-        lines = path.read_bytes().split(b"\n")
+        marks = orjson.loads(content[:end])["distillgate"]
+        claimed = (marks["format"], marks["rules"], marks["fingerprint"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    if b"\r" in content or redactor.knows(content):
+        return False
+    return claimed == (FORMAT, redactor.rules, digest_of(memoryview(content)[end + 1 : -1]))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise CassetteError(f"no cassette {path}") from error
     except OSError as error:
         raise CassetteError(f"{path}: {error.strerror}") from error
-    if lines[-1] != b"":
-        raise BrokenTapeError(path, len(lines), "the last line is cut off")
-    return decode(path, lines[:-1])
+
+
+def _lines(path: Path, content: bytes) -> list[bytes]:
+    lines = content.split(b"\n")
+    if lines.pop() != b"":
+        raise BrokenTapeError(path, len(lines) + 1, "the last line is cut off")
+    return lines
 
 
 def decode(path: Path, lines: list[bytes]) -> Recording:
     """The recording that a file's complete lines hold; `path` is for messages."""
-    texts: dict[str, str] = {}
     header: dict[str, Any] | None = None
-    written = ""
+    written_as = ""
+    pack = Pack()
     interactions: list[Interaction] = []
     for number, raw in enumerate(lines, start=1):
         try:
@@ -106,83 +152,26 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
             raise BrokenTapeError(path, number, no_json(raw, error)) from error
         try:
             if header is None:
-                header = dict(line["distillgate"])
-                written = str(header.pop("fingerprint", ""))
-                if (found := header.pop("format")) != FORMAT:
-                    raise BrokenTapeError(path, number, f"format {found}, this version reads {FORMAT}")
-            elif "text" in line:
-                texts[line["text"]] = line["value"]
-            else:
-                interactions.append(_interaction(_unpacked(line, texts)))
+                if (found := line["distillgate"]["format"]) not in READABLE:
+                    readable = " and ".join(map(str, READABLE))
+                    raise BrokenTapeError(path, number, f"format {found}, this version reads {readable}")
+                header, written_as = _provenance(line)
+            elif not _share(line, pack):
+                interactions.append(Interaction.of(line, pack))
         except (KeyError, TypeError, ValueError) as error:
             raise BrokenTapeError(path, number, f"not a cassette line ({error!r})") from error
     if header is None:
         raise BrokenTapeError(path, 1, "empty, must begin with a header line")
-    return Recording(header, interactions, written)
+    return Recording(header, interactions, written_as)
 
 
-def to_line(interaction: Interaction) -> dict[str, Any]:
-    """An interaction as a line of the file, every text in full."""
-    line: dict[str, Any] = _packed(_line(interaction), {})
-    return line
-
-
-def _line(interaction: Interaction) -> dict[str, Any]:
-    request = interaction.request
-    response: dict[str, Any] = {"status": interaction.status, "body": interaction.body}
-    if interaction.content_type != "application/json":
-        response["content_type"] = interaction.content_type
-    line: dict[str, Any] = {"request": {"method": request.method, "path": request.path, "body": request.body}}
-    line |= {"response": response, "seconds": interaction.seconds}
-    return line if interaction.in_flight == 1 else line | {"in_flight": interaction.in_flight}
-
-
-def _interaction(line: dict[str, Any]) -> Interaction:
-    request, response = line["request"], line["response"]
-    return Interaction(
-        Canonical(request["method"], request["path"], request["body"]),
-        status=int(response["status"]),
-        content_type=response.get("content_type", "application/json"),
-        body=response["body"],
-        seconds=float(line["seconds"]),
-        in_flight=int(line.get("in_flight", 1)),
-    )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _long_texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if len(value) >= LONG_TEXT:
-            yield value
-    elif isinstance(value, dict | list):
-        children: Iterable[Any] = value.values() if isinstance(value, dict) else value
-        for child in children:
-            yield from _long_texts(child)
-
-
-def _packed(value: Any, shared: dict[str, str]) -> Any:
-    """`{"$text": name}` for a shared text; a value that has this form itself becomes `{"$text": [its text]}`."""
-    if isinstance(value, str):
-        return {"$text": shared[value]} if value in shared else value
-    if isinstance(value, dict):
-        packed = {key: _packed(child, shared) for key, child in value.items()}
-        return {"$text": [packed["$text"]]} if packed.keys() == {"$text"} else packed
-    return [_packed(child, shared) for child in value] if isinstance(value, list) else value
-
-
-def _unpacked(value: Any, texts: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {"$text"}:
-            name = value["$text"]
-            if not isinstance(name, list):
-                return texts[name]
-            (own,) = name
-            return {"$text": _unpacked(own, texts)}
-        return {key: _unpacked(child, texts) for key, child in value.items()}
-    return [_unpacked(child, texts) for child in value] if isinstance(value, list) else value
+def _provenance(line: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The header without what the file says of itself, and its fingerprint."""
+    header = dict(line["distillgate"])
+    written_as = str(header.pop("fingerprint", ""))
+    del header["format"]
+    header.pop("rules", None)
+    return header, written_as
 
 
 def dump(line: dict[str, Any], redactor: Redactor) -> bytes:
@@ -191,4 +180,4 @@ def dump(line: dict[str, Any], redactor: Redactor) -> bytes:
     Raises:
         CassetteError: it holds a secret that is not to be replaced.
     """
-    return orjson.dumps(redactor.line(line)) + b"\n"
+    return written(redactor.line(line)) + b"\n"

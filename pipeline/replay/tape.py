@@ -17,14 +17,16 @@ from pipeline.calls import Call, report
 from pipeline.errors import CassetteError, CassetteMissError
 from pipeline.replay import storage
 from pipeline.replay.answers import call_of, from_vcr, kept, to_vcr
+from pipeline.replay.asking import Asking
 from pipeline.replay.in_flight import InFlight, in_parallel
 from pipeline.replay.index import Index
 from pipeline.replay.interception import transport_patches
 from pipeline.replay.journal import Journal
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical, canonical
 from pipeline.replay.misses import explain_miss
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction, Recording
+from pipeline.replay.storage import Recording
 
 
 class Tape(Cassette):
@@ -55,12 +57,18 @@ class Tape(Cassette):
 
     def _load(self) -> None:
         if self._journal is None:
-            held = storage.read(Path(self._path))
+            held = storage.open_tape(Path(self._path), self._redactor)
         else:
-            held = Recording(self._journal.header, self._journal.recovered)
-        self._index = Index(self._redactor.stored(held.interactions), polls_repeat=self._journal is None)
-        self.recording = Recording(held.header, self._index.interactions)
+            held = storage.hold(self._journal.header, self._redactor.stored(self._journal.recovered))
+        self.header = held.header
+        self._index = Index(held, polls_repeat=self._journal is None)
+        self._asked = Asking(self._redactor, self._index)
         self.rewound = True
+
+    @property
+    def recording(self) -> Recording:
+        """Everything the tape holds."""
+        return Recording(self.header, self._index.interactions)
 
     def _save(self, force: bool = False) -> None:
         """Nothing: the journal is on disk already, and `recording` replaces the old tape."""
@@ -70,43 +78,38 @@ class Tape(Cassette):
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
-            CassetteError: while recording, a request whose answers depend on their order is made in parallel, a request
-                holds a secret that is not to be replaced, or an earlier answer could not be written.
+            CassetteError: while recording, for a request that `_look_up` or the redactor refuses.
         """
-        asked = self._admitted(request)
+        asked, key = self._admitted(request)
         while True:
-            known = self._look_up(asked)
+            known = self._look_up(asked, key)
             if isinstance(known, bool):
                 return known
             known.result()
 
     async def acan_play_response_for(self, request: Request) -> bool:
         """The same on an event loop, whose other tasks go on meanwhile."""
-        asked = self._admitted(request)
+        asked, key = self._admitted(request)
         while True:
-            known = self._look_up(asked)
+            known = self._look_up(asked, key)
             if isinstance(known, bool):
                 return known
             await asyncio.wrap_future(known)
 
-    def _asked(self, request: Request) -> Canonical:
-        return self._redactor.request(canonical(request))
-
-    def _admitted(self, request: Request) -> Canonical:
+    def _admitted(self, request: Request) -> tuple[Canonical, bytes]:
         if self._journal is not None:
             self.refusal = self.refusal or self._redactor.refusal(canonical(request))
             if self.refusal is not None:
                 raise self.refusal
         return self._asked(request)
 
-    def _look_up(self, asked: Canonical) -> bool | Future[None]:
+    def _look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
         """True: play the answer; False: send the request; else wait: an equal one is under way, look again then."""
-        key = asked.key
         with self._lock:
-            if self.miss is None and self._index.playable(key):
+            if self.miss is None and self._index.playable(key, asked):
                 return True
             if self._journal is None:
-                raise self._missed(asked)
+                raise self._missed(asked, key)
             if self._journal.failure is not None:
                 raise self._journal.failure  # an answer that cannot be kept is not paid for
             if not asked.repeatable and self._in_flight.crowded():
@@ -123,11 +126,11 @@ class Tape(Cassette):
             CassetteMissError: in replay, another thread took the last answer since this one asked whether there is one.
             CassetteError: the same while recording.
         """
-        asked = self._asked(request)
+        asked, key = self._asked(request)
         with self._lock:
-            interaction = self._index.play(asked.key) if self.miss is None else None
+            interaction = self._index.play(key, asked) if self.miss is None else None
             if interaction is None:
-                raise self._missed(asked) if self._journal is None else in_parallel(asked)
+                raise self._missed(asked, key) if self._journal is None else in_parallel(asked)
         self._observe(interaction)
         return to_vcr(interaction)
 
@@ -138,30 +141,30 @@ class Tape(Cassette):
             CassetteError: it holds a secret that is not to be replaced, or cannot be written.
         """
         now = time.perf_counter()
-        asked = self._asked(request)
+        asked, key = self._asked(request)
         if self._journal is None:
             raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
         with self._lock:
             try:
-                interaction = from_vcr(asked, response, *self._in_flight.arrive(asked.key, now))
+                interaction = from_vcr(asked, response, *self._in_flight.arrive(key, now))
                 self.sent += 1
                 if interaction.status < 400:
                     interaction = kept(interaction, response, self._redactor)
-                    if not self._index.says_nothing_new(interaction):
+                    if not self._index.says_nothing_new(key, interaction):
                         self._journal.append(interaction)
                         self._index.add(interaction, played=1)
             except CassetteError as error:
                 self.refusal = error
                 raise
             finally:
-                self._in_flight.end(asked.key)
+                self._in_flight.end(key)
         if interaction.status < 400:
             self._observe(interaction)
 
     def abandon(self, request: Request) -> None:
         """Forget a call that did not come back, so that others may make it."""
         with self._lock:
-            self._in_flight.end(self._asked(request).key)
+            self._in_flight.end(self._asked(request)[1])
 
     def unused(self) -> list[Canonical]:
         """The request of every interaction that was not replayed."""
@@ -181,11 +184,11 @@ class Tape(Cassette):
 
     def __len__(self) -> int:
         """How many interactions the tape holds."""
-        return len(self._index.interactions)
+        return len(self._index)
 
-    def _missed(self, asked: Canonical) -> CassetteMissError:
+    def _missed(self, asked: Canonical, key: bytes) -> CassetteMissError:
         if self.miss is None:
-            repeated = asked.key in self._index
+            repeated = key in self._index
             why = explain_miss(asked, self._index.requests, repeated, str(self._path), self._remedy)
             self.miss = CassetteMissError(why)
         return self.miss

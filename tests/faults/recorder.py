@@ -23,8 +23,9 @@ from pipeline.profiles import ModelSpec
 from pipeline.replay.cassette import journal_path, recording
 from pipeline.replay.interception import prove
 from pipeline.replay.journal import Journal
+from pipeline.replay.packing import Pack
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import dump, to_line
+from pipeline.replay.storage import dump
 
 
 def die(*_):
@@ -37,7 +38,7 @@ def die_before_the_answer_is_written(path):
 
 def die_within_the_line(path):
     def append(journal, interaction):
-        line = dump(to_line(interaction), Redactor())
+        line = dump(interaction.line(Pack()), Redactor())
         with journal_path(path).open("ab", buffering=0) as file:
             file.write(line[: len(line) // 2])
         die()

@@ -22,7 +22,7 @@ LAYERS = (
     ("gates",),
     ("recordings",),
     ("lifecycle", "transfer"),
-    ("checks",),
+    ("checks", "bench"),
     ("testing", "__main__", "__init__"),
 )
 """From low to high: a part runs itself and lower ones, never a neighbour. So stages know nothing of cassettes
@@ -118,13 +118,13 @@ def test_a_part_runs_lower_parts_only():
     ("modules", "importers"),
     [
         pytest.param(["pytest", "_pytest"], {"testing"}, id="pytest"),
-        pytest.param(["vcr"], {"replay"}, id="vcrpy"),
+        pytest.param(["vcr"], {"replay", "bench"}, id="vcrpy"),
         pytest.param(
             RECORDER,
-            {"replay", "estimate", "recordings", "lifecycle", "transfer", "checks", "testing"},
+            {"replay", "estimate", "recordings", "lifecycle", "transfer", "checks", "bench", "testing"},
             id="cassettes",
         ),
-        pytest.param(["pipeline.lifecycle"], {"checks", "testing", "__main__"}, id="lifecycle"),
+        pytest.param(["pipeline.lifecycle"], {"checks", "bench", "testing", "__main__"}, id="lifecycle"),
         pytest.param(["pipeline.local"], {"local", "__main__"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"cost"}, id="published-prices"),
         pytest.param(["rich"], {"report"}, id="rich"),
@@ -160,9 +160,9 @@ def test_the_local_endpoint_is_imported_when_it_is_asked_for():
     assert {one.place for one in found} == {"function"}
 
 
-def test_only_stages_and_tasks_import_dspy_before_they_are_asked():
+def test_only_what_runs_programs_imports_dspy_before_it_is_asked():
     at_once = {part(found.importer) for found in IMPORTS if found.of("dspy") and found.place == "module"}
-    assert at_once == {"stages", "tasks"}
+    assert at_once == {"stages", "tasks", "bench"}
 
 
 def test_importing_the_package_brings_one_light_library():

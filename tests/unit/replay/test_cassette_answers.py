@@ -7,9 +7,10 @@ import pytest
 from vcr.request import Request
 
 from pipeline.replay.cassette import recording, replaying
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction, Recording, write
+from pipeline.replay.storage import Recording, write
 
 REMEDY = "pytest --record=distill"
 JSON = "application/json"

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from pipeline.replay.integrity import fingerprint
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction, Recording, read, write
+from pipeline.replay.storage import Recording, read, write
 
 
 def said(answer):

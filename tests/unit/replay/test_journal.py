@@ -7,9 +7,10 @@ import pytest
 
 from pipeline.errors import CassetteError
 from pipeline.replay.journal import Journal
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction, read
+from pipeline.replay.storage import read
 
 FIRST, SECOND, THIRD = (
     Interaction(Canonical("POST", "/v1/chat/completions", {"n": n}), 200, "application/json", {"n": n}, 0.25, 1)
@@ -129,7 +130,7 @@ def test_folders_are_made_as_needed(tmp_path):
 BROKEN = [
     pytest.param(b'{"request":', b"{request:", 2, id="not-json"),
     pytest.param(b'"status"', b'"state"', 2, id="missing-field"),
-    pytest.param(b'"format":1', b'"format":2', 1, id="other-format"),
+    pytest.param(b'"format":2', b'"format":3', 1, id="other-format"),
 ]
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from pipeline.replay.journal import Journal
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction
+from pipeline.replay.lines import Interaction
 journal = Journal(Path(sys.argv[1]), {"seed": 9}, Redactor())
 journal.append(Interaction(Canonical("GET", "/v1/models", None), 200, "application/json", [], 0.25, 1))
 print("recorded", flush=True)

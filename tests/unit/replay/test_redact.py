@@ -6,9 +6,10 @@ import pytest
 
 from pipeline.errors import CassetteError
 from pipeline.replay.journal import Journal
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction, Recording, read, write
+from pipeline.replay.storage import Recording, read, write
 from tests.planted import KINDS, PRIVATE_KEY
 
 VALUES = [

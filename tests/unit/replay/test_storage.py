@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import CassetteError
+from pipeline.replay import packing
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import LONG_TEXT, Interaction, Recording, read, write
+from pipeline.replay.storage import Recording, read, write
 
 LONG = "You label the news. " * 20
 CHAT = {"model": "teacher", "messages": [{"role": "user", "content": "Who won?"}]}
@@ -40,6 +42,8 @@ def lines(path):
         pytest.param(said({"$text": "looks like a reference"}), id="reference-look-alike"),
         pytest.param(said({"$text": [{"$text": ["looks like an escape"]}]}), id="escape-look-alike"),
         pytest.param(said({"$text": LONG}, asked={"$text": {"$text": LONG}}), id="look-alike-of-a-shared-text"),
+        pytest.param(said({"$parts": ["a", {"$own": 1}]}), id="parts-look-alike"),
+        pytest.param(said({"$head": "ab12", "last": {"$own": {"$own": []}}}), id="head-look-alike"),
     ],
 )
 def test_an_interaction_is_read_as_it_was_written(path, interaction):
@@ -59,7 +63,7 @@ def test_order_is_kept(path):
     assert [interaction.body["n"] for interaction in read(path).interactions] == [0, 1, 2, 3, 4]
 
 
-texts = st.text() | st.sampled_from([LONG, LONG.upper(), "é" * LONG_TEXT])
+texts = st.text() | st.sampled_from([LONG, f"{LONG}\n\nA\n\n", f"B\n\n{LONG}", "é" * packing.LONG])
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 bodies = st.recursive(
     st.none() | st.booleans() | numbers | texts,
@@ -67,6 +71,9 @@ bodies = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(texts, inner, max_size=3)
         | inner.map(lambda value: {"$text": value})
+        | inner.map(lambda value: {"$parts": value})
+        | st.tuples(inner, inner).map(lambda values: {"$head": values[0], "last": values[1]})
+        | inner.map(lambda value: {"$own": value})
     ),
     max_leaves=8,
 )
@@ -101,7 +108,7 @@ def test_an_interaction_is_one_line(path):
 
 @pytest.mark.parametrize(
     ("length", "times"),
-    [pytest.param(LONG_TEXT - 1, 2, id="short"), pytest.param(LONG_TEXT, 1, id="long")],
+    [pytest.param(packing.LONG - 1, 2, id="short"), pytest.param(packing.LONG, 1, id="long")],
 )
 def test_a_recurring_text_is_written(path, length, times):
     text = "x" * length
@@ -125,6 +132,39 @@ def test_a_shared_text_is_named_by_its_hash_before_it_is_used(path):
     _, text, first, second = lines(path)
     assert text == {"text": name, "value": LONG}
     assert first["request"]["body"] == second["request"]["body"] == {"prompt": {"$text": name}}
+
+
+def test_a_paragraph_that_recurs_is_written_once(path):
+    write(path, Recording({}, [said("a", asked=f"{news}\n\n{LONG}") for news in ("One.", "Two.")]), Redactor())
+    _, text, *asked = lines(path)
+    assert text["value"] == LONG
+    assert [line["request"]["body"] for line in asked] == [
+        {"$parts": [f"{news}\n\n", {"$text": text["text"]}]} for news in ("One.", "Two.")
+    ]
+
+
+def test_what_precedes_the_last_message_is_written_once(path):
+    shown = [{"role": "user", "content": "x" * 150}, {"role": "assistant", "content": "y" * 150}]
+    write(path, Recording({}, [said("a", asked=[*shown, news]) for news in ("One.", "Two.")]), Redactor())
+    _, head, *asked = lines(path)
+    assert head["value"] == shown
+    assert [line["request"]["body"] for line in asked] == [
+        {"$head": head["head"], "last": news} for news in ("One.", "Two.")
+    ]
+
+
+def test_a_head_refers_to_shared_texts(path):
+    write(path, Recording({}, [said("a", asked=[LONG, 1]), said("b", asked=[LONG, 2])]), Redactor())
+    _, text, head, _, _ = lines(path)
+    assert head["value"] == [{"$text": text["text"]}]
+
+
+def test_the_previous_format_is_read(path):
+    write(path, Recording({}, [said("a", asked={"prompt": LONG}), said("b", asked={"prompt": LONG})]), Redactor())
+    held = read(path).interactions
+    old = [{"distillgate": {"format": 1}}, *lines(path)[1:]]
+    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in old))
+    assert read(path).interactions == held
 
 
 def test_folders_are_made_as_needed(tmp_path):

@@ -5,9 +5,10 @@ import re
 import pytest
 from vcr.serializers import yamlserializer
 
+from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Interaction, Recording, write
+from pipeline.replay.storage import Recording, write
 
 
 def asks(*models):

@@ -1,0 +1,29 @@
+"""A request as a tape looks it up; each is reduced once, although a stub comes with it twice."""
+
+from __future__ import annotations
+
+import threading
+
+from vcr.request import Request
+
+from pipeline.replay.index import Index
+from pipeline.replay.matching import Canonical, canonical
+from pipeline.replay.redact import Redactor
+
+
+class Asking:
+    """Reduces requests to what is looked up: without secrets, and with their key in the index."""
+
+    def __init__(self, redactor: Redactor, index: Index) -> None:
+        """Both are the tape's."""
+        self._redactor = redactor
+        self._index = index
+        self._last = threading.local()
+
+    def __call__(self, request: Request) -> tuple[Canonical, bytes]:
+        """The request and its key."""
+        last: tuple[Request, tuple[Canonical, bytes]] | None = getattr(self._last, "asked", None)
+        if last is None or last[0] is not request:
+            asked = self._redactor.request(canonical(request))
+            last = self._last.asked = (request, (asked, self._index.key(asked)))
+        return last[1]
