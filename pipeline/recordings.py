@@ -111,7 +111,7 @@ class Recordings:
         path = self.path(stage)
         if not path.exists():
             raise self._unrecorded(stage)
-        with replaying(path, self.remedy(stage), whole, Redactor(remembered())) as tape:
+        with replaying(path, self.remedy(stage), whole, Redactor(remembered()), self._settings.programs) as tape:
             yield tape
 
     def _path(self, profile: str, stage: str) -> Path:

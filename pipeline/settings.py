@@ -68,6 +68,9 @@ class Settings:
     tape_budget_mb: float
     """Megabytes (10⁶ bytes) that the tapes of one profile may take up in the repository."""
 
+    programs: tuple[str, ...]
+    """`replay_programs`: names of programs that the task's code may start in replay."""
+
     local: Mapping[str, Any]
     """The raw table of the local endpoint; `pipeline.local` parses it, so that the extra stays optional."""
 
@@ -118,6 +121,7 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         gates=_gates(table.table("gates")),
         skip_unfinished=_unfinished(table),
         tape_budget_mb=table.number("tape_budget_mb", 5.0),
+        programs=tuple(table.texts("replay_programs")),
         local=table.mapping("local"),
     )
     table.done()

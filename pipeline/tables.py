@@ -79,6 +79,13 @@ class Table:
             raise SettingsError(f"{self.path}.{key} must be true or false, is {value!r}")
         return value
 
+    def texts(self, key: str) -> list[str]:
+        """A list of strings; empty where it is absent."""
+        value = self.raw(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise SettingsError(f"{self.path}.{key} must be a list of strings, is {value!r}")
+        return value
+
     def date(self, key: str, default: datetime.date | None = _REQUIRED) -> datetime.date | None:
         """A TOML date, unquoted."""
         wanted = "a date such as 2027-01-14"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,22 @@ from pipeline.replay.tape import Tape
 
 
 @contextmanager
-def replaying(path: Path, remedy: str, whole: bool = True, redactor: Redactor | None = None) -> Iterator[Tape]:
+def replaying(
+    path: Path, remedy: str, whole: bool = True, redactor: Redactor | None = None, programs: Iterable[str] = ()
+) -> Iterator[Tape]:
     """Replay `path` inside the block: no request leaves the process, whatever sends it.
 
     `whole` asks that everything on the tape is replayed; `remedy` is the command that records the stage again;
-    `redactor` knows the secrets of the environment, which a message must not show.
+    `redactor` knows the secrets of the environment, which a message must not show; `programs` may be started.
 
     Raises:
         CassetteMissError: a request was not recorded, even if the code in the block swallowed that.
         CassetteError: the tape is broken.
         UnusedInteractionsError: interactions were left over.
-        NetworkBlockedError: something tried to reach the network past the recorder.
+        NetworkBlockedError: something tried to reach the network past the recorder, or to start a program.
     """
     prove()
-    with guarded(), Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor()) as tape:
+    with guarded(programs), Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor()) as tape:
         try:
             yield tape
         finally:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +71,20 @@ def key_of(raw: bytes) -> bytes:
     if end < 0 or raw.find(_AFTER, end + 1) >= 0:
         return key_of_written(orjson.dumps(orjson.loads(raw)["request"], option=orjson.OPT_SORT_KEYS))
     return key_of_written(raw[len(_BEFORE) : end + 2])
+
+
+def content_of(interactions: Iterable[Interaction]) -> str:
+    """A digest of what a cassette holds, whatever the order of its lines: `sha256:` and 16 hex digits.
+
+    Where the order tells which answer is given, among equal requests that are not repeatable, it counts.
+    """
+    seen: Counter[bytes] = Counter()
+    parts = []
+    for one in interactions:
+        number = 0 if one.request.repeatable else seen[one.request.key]
+        seen[one.request.key] += 1
+        parts.append(hashlib.sha256(orjson.dumps([number, one.line(Pack())], option=orjson.OPT_SORT_KEYS)).digest())
+    return f"sha256:{hashlib.sha256(b''.join(sorted(parts))).hexdigest()[:16]}"
 
 
 def key_in(pack: Pack, asked: Canonical) -> bytes:

@@ -12,7 +12,7 @@ from pipeline.errors import BrokenTapeError, CassetteError
 from pipeline.files import write_atomically
 from pipeline.replay.disk import writing
 from pipeline.replay.integrity import digest_of, fingerprint_of, no_json
-from pipeline.replay.lines import Interaction, written
+from pipeline.replay.lines import Interaction, content_of, written
 from pipeline.replay.packing import Pack, recurring
 from pipeline.replay.redact import Redactor
 
@@ -31,6 +31,9 @@ class Recording:
     interactions: list[Interaction]
     written: str = field(default="", compare=False)
     """The `fingerprint` that the file had when it was written; empty where it was not noted."""
+
+    content: str = field(default="", compare=False)
+    """The same of `content_of` its interactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def write(path: Path, recording: Recording, redactor: Redactor) -> None:
         out.append(written(shared.line))
     out += [written(interaction.line(pack)) for interaction in clean]
     body = b"".join(line + b"\n" for line in out)
-    marks = {"rules": redactor.rules, "fingerprint": fingerprint_of(body)}
+    marks = {"rules": redactor.rules, "fingerprint": fingerprint_of(body), "content": content_of(clean)}
     with writing(path):
         write_atomically(path, dump({"distillgate": {"format": FORMAT, **recording.header, **marks}}, redactor) + body)
 
@@ -78,15 +81,18 @@ def open_tape(path: Path, redactor: Redactor) -> Held:
     """What a replay of a cassette needs, its lines parsed when they are played.
 
     A file that is to the byte what `write` made under today's rules is taken as it is. Any other is read as `read`
-    does, and its requests are reduced to what is asked today.
+    does, and its requests are reduced to what is asked today. Lines may stand in another order, nothing else.
 
     Raises:
-        BrokenTapeError, CassetteError: as `read`.
+        BrokenTapeError: as `read`, or a line was changed, added or lost.
+        CassetteError: as `read`.
     """
     content = _content(path)
     lines = _lines(path, content)
     if not _trusted(content, redactor):
         recording = decode(path, lines)
+        if recording.content and recording.content != content_of(recording.interactions):
+            raise BrokenTapeError(path, 1, "the lines below are not those that were recorded")
         return hold(recording.header, redactor.stored(recording.interactions))
     pack, asked = Pack(), []
     for raw in lines[1:]:
@@ -94,7 +100,7 @@ def open_tape(path: Path, redactor: Redactor) -> Held:
             asked.append(raw)
         else:
             _share(orjson.loads(raw), pack)
-    return Held(_provenance(orjson.loads(lines[0]))[0], pack, asked)
+    return Held(_provenance(orjson.loads(lines[0]))["header"], pack, asked)
 
 
 def hold(header: dict[str, Any], interactions: list[Interaction]) -> Held:
@@ -141,8 +147,7 @@ def _lines(path: Path, content: bytes) -> list[bytes]:
 
 def decode(path: Path, lines: list[bytes]) -> Recording:
     """The recording that a file's complete lines hold; `path` is for messages."""
-    header: dict[str, Any] | None = None
-    written_as = ""
+    about: dict[str, Any] | None = None
     pack = Pack()
     interactions: list[Interaction] = []
     for number, raw in enumerate(lines, start=1):
@@ -151,27 +156,26 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
         except orjson.JSONDecodeError as error:
             raise BrokenTapeError(path, number, no_json(raw, error)) from error
         try:
-            if header is None:
+            if about is None:
                 if (found := line["distillgate"]["format"]) not in READABLE:
                     readable = " and ".join(map(str, READABLE))
                     raise BrokenTapeError(path, number, f"format {found}, this version reads {readable}")
-                header, written_as = _provenance(line)
+                about = _provenance(line)
             elif not _share(line, pack):
                 interactions.append(Interaction.of(line, pack))
         except (KeyError, TypeError, ValueError) as error:
             raise BrokenTapeError(path, number, f"not a cassette line ({error!r})") from error
-    if header is None:
+    if about is None:
         raise BrokenTapeError(path, 1, "empty, must begin with a header line")
-    return Recording(header, interactions, written_as)
+    return Recording(**about, interactions=interactions)
 
 
-def _provenance(line: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The header without what the file says of itself, and its fingerprint."""
+def _provenance(line: dict[str, Any]) -> dict[str, Any]:
+    """The header, and apart from it what the file says of itself."""
     header = dict(line["distillgate"])
-    written_as = str(header.pop("fingerprint", ""))
     del header["format"]
     header.pop("rules", None)
-    return header, written_as
+    return {"written": str(header.pop("fingerprint", "")), "content": str(header.pop("content", "")), "header": header}
 
 
 def dump(line: dict[str, Any], redactor: Redactor) -> bytes:

@@ -78,7 +78,7 @@ class Tape(Cassette):
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
-            CassetteError: while recording, for a request that `_look_up` or the redactor refuses.
+            CassetteError: while recording: in parallel although its order matters, a secret, a failed write before.
         """
         asked, key = self._admitted(request)
         while True:

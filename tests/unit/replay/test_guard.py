@@ -2,8 +2,11 @@
 
 import asyncio
 import http.client
+import os
 import re
 import socket
+import subprocess
+import sys
 import tempfile
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +17,7 @@ import httpx
 import pytest
 
 from pipeline.errors import NetworkBlockedError
-from pipeline.replay.guard import guarded
+from pipeline.replay.guard import guarded, loopback_allowed
 
 HERE = ("127.0.0.1", 9)
 
@@ -52,6 +55,34 @@ def urlopen():
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open("http://127.0.0.1:9")
 
 
+def requests_get():
+    requests = pytest.importorskip("requests")
+    with requests.Session() as session:
+        session.trust_env = False
+        session.get("http://127.0.0.1:9")
+
+
+def aiohttp_get():
+    aiohttp = pytest.importorskip("aiohttp")
+
+    async def get():
+        async with aiohttp.ClientSession() as session:
+            await session.get("http://127.0.0.1:9")
+
+    asyncio.run(get())
+
+
+def in_a_forked_process():
+    if not os.fork():
+        try:
+            connect()
+        except NetworkBlockedError as error:
+            os._exit(7 if "127.0.0.1:9" in str(error) else 1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+    connect()  # the parent's own attempt is what this table's tests look for
+
+
 def names_on_an_event_loop():
     async def look_up():
         await asyncio.get_running_loop().getaddrinfo("endpoint.invalid", 443)
@@ -70,6 +101,9 @@ ATTEMPTS = [
     pytest.param(lambda: http.client.HTTPConnection(*HERE).request("GET", "/"), "127.0.0.1:9", id="http.client"),
     pytest.param(urlopen, "127.0.0.1:9", id="urllib"),
     pytest.param(lambda: httpx.get("http://127.0.0.1:9", trust_env=False), "127.0.0.1:9", id="httpx"),
+    pytest.param(requests_get, "127.0.0.1:9", id="requests"),
+    pytest.param(aiohttp_get, "127.0.0.1:9", id="aiohttp"),
+    pytest.param(in_a_forked_process, "127.0.0.1:9", id="forked-process"),
     pytest.param(lambda: socket.getaddrinfo("endpoint.invalid", 443), "endpoint.invalid:443", id="getaddrinfo"),
     pytest.param(lambda: socket.getaddrinfo(b"endpoint.invalid", None), "endpoint.invalid", id="getaddrinfo-bytes"),
     pytest.param(lambda: socket.gethostbyname("endpoint.invalid"), "endpoint.invalid", id="gethostbyname"),
@@ -160,3 +194,52 @@ def test_a_message_over_a_socket_pair_is_allowed():
     with one, other, guarded():
         one.sendmsg([b"x"])
         assert other.recv(1) == b"x"
+
+
+STARTS = [
+    pytest.param(lambda: subprocess.run(["curl", "http://127.0.0.1:9"], check=False), "curl", id="subprocess"),
+    pytest.param(lambda: subprocess.run("curl http://127.0.0.1:9", shell=True, check=False), "curl", id="shell"),
+    pytest.param(lambda: subprocess.Popen([sys.executable, "-c", ""]), Path(sys.executable).name, id="python"),
+    pytest.param(lambda: os.system("curl http://127.0.0.1:9"), "curl", id="os.system"),
+    pytest.param(lambda: os.posix_spawn("/usr/bin/curl", ["curl"], {}), "curl", id="posix_spawn"),
+    pytest.param(lambda: os.execv("/usr/bin/curl", ["curl"]), "curl", id="exec"),
+]
+
+
+@pytest.mark.parametrize(("start", "name"), STARTS)
+def test_a_program_that_is_started_is_stopped_and_named(start, name):
+    with suppress(NetworkBlockedError), guarded(), pytest.raises(NetworkBlockedError, match=f"to start '{name}'"):
+        start()
+
+
+def test_a_program_that_is_named_may_be_started():
+    with guarded(programs=["true"]):
+        assert subprocess.run(["true"], check=True).returncode == 0
+
+
+def test_a_library_may_ask_what_machine_this_is():
+    with guarded():
+        subprocess.run(["uname", "-s"], check=True, capture_output=True)
+
+
+def test_a_program_starts_again_after_the_block():
+    with guarded():
+        pass
+    assert subprocess.run(["true"], check=True).returncode == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_test_that_asks_for_loopback_gets_it(host):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        guarded(),
+        loopback_allowed(),
+        socket.create_connection((host, server.getsockname()[1])) as opened,
+    ):
+        assert opened.getpeername() == server.getsockname()
+
+
+def test_loopback_leads_nowhere_else():
+    blocked = pytest.raises(NetworkBlockedError, match=re.escape("192.0.2.1:9"))
+    with blocked, guarded(), loopback_allowed(), socket.socket() as tcp:
+        tcp.connect(("192.0.2.1", 9))

@@ -1,0 +1,111 @@
+"""Pins that a replay comes to the same results, byte for byte, however it is run."""
+
+import dataclasses
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from pipeline.lifecycle import Lifecycle
+from pipeline.report.machine import as_json
+from pipeline.settings import load_settings
+from pipeline.stages.graph import EVALUATIONS, STAGES
+from tests.endpoint import Endpoint, served
+from tests.projects import write_project
+
+GATES = """
+import pytest
+
+@pytest.mark.parametrize("stage", ["teacher", "optimized", "student", "distilled"])
+def test_results_are_the_accepted_ones(accepted, stage): accepted(stage)
+
+@pytest.mark.parametrize("name", ["teacher_accuracy", "student_accuracy", "retention"])
+def test_gate(gate, name): gate(name)
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    with served(Endpoint()) as endpoint:
+        write_project(folder, endpoint.url)
+        lifecycle = Lifecycle(load_settings(folder), record=STAGES)
+        for stage in EVALUATIONS:
+            lifecycle.scorecard(stage)
+    return folder
+
+
+def results(folder, threads=2):
+    """Everything that is reported of a replay, and every item's answer, as bytes."""
+    settings = load_settings(folder)
+    profile = dataclasses.replace(settings.profile, num_threads=threads)
+    lifecycle = Lifecycle(dataclasses.replace(settings, profile=profile))
+    cards = [dataclasses.asdict(lifecycle.scorecard(stage)) for stage in EVALUATIONS]
+    return orjson.dumps([cards, as_json(lifecycle.report())], option=orjson.OPT_NON_STR_KEYS)
+
+
+@pytest.fixture(scope="module")
+def once(recorded):
+    return results(recorded)
+
+
+@pytest.mark.parametrize("threads", [1, 4, 8, 16])
+def test_results_do_not_depend_on_the_threads(recorded, once, threads):
+    assert results(recorded, threads) == once
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_results_do_not_depend_on_the_order_of_lines(recorded, once, tmp_path, seed):
+    folder = shutil.copytree(recorded, tmp_path / "project")
+    moved = 0
+    for tape in folder.glob("cassettes/news/loopback/*.jsonl"):
+        lines = tape.read_bytes().splitlines()
+        free = [place for place, line in enumerate(lines) if b'"temperature":0.0' in line and b'{"request"' in line]
+        shuffled = random.Random(seed).sample(free, len(free))
+        mixed = list(lines)
+        for place, other in zip(free, shuffled, strict=True):
+            mixed[place] = lines[other]
+        moved += mixed != lines
+        tape.write_bytes(b"".join(line + b"\n" for line in mixed))
+    assert moved > 3
+    assert results(folder) == once
+
+
+def test_results_do_not_depend_on_the_hash_seed(recorded, tmp_path):
+    reports = set()
+    for seed in ("0", "1", "4711"):
+        target = tmp_path / f"{seed}.json"
+        (recorded / "test_gates.py").write_text(GATES, "utf-8")
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-k", "gate", f"--report-json={target}", "test_gates.py"],
+            cwd=recorded,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout
+        reports.add(target.read_bytes())
+    assert len(reports) == 1
+    assert json.loads(reports.pop())["comparison"]
+
+
+@pytest.mark.parametrize("workers", ["0", "2", "4"])
+def test_results_are_the_accepted_ones_on_any_number_of_processes(recorded, tmp_path, workers):
+    folder = shutil.copytree(recorded, tmp_path / "project")
+    (folder / "test_gates.py").write_text(GATES, "utf-8")
+
+    def run(*options):
+        command = [sys.executable, "-m", "pytest", "-q", *options]
+        environment = {name: value for name, value in os.environ.items() if name != "CI"}
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    assert run("--update-golden", "-k", "accepted").returncode == 0
+    ran = run("-n", workers, "-p", "randomly", "-p", "no:cacheprovider")
+    assert "7 passed" in ran.stdout, ran.stdout
