@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.numbers import NONE, megabytes, seconds
+from pipeline.report.numbers import NONE, megabytes, milliseconds
 
 if TYPE_CHECKING:
     from pipeline.bench.figures import Figure
@@ -66,4 +66,4 @@ def _ratio(value: float) -> str:
 
 
 def _part(name: str, value: float) -> str:
-    return megabytes(value) if name.endswith("bytes") else seconds(value)
+    return megabytes(value) if name.endswith("bytes") else milliseconds(value)

@@ -28,6 +28,11 @@ def seconds(value: float) -> str:
     return f"{value / 3600:.1f} h"
 
 
+def milliseconds(value: float) -> str:
+    """A duration with two decimals, for what is compared closely: `1.83 ms`."""
+    return NONE if math.isnan(value) else f"{value * 1e3:,.2f} ms"
+
+
 def dollars(value: float) -> str:
     """US dollars: `$2.25`, `$0.27`, with four decimals below ten cents: `$0.0041`, and `<$0.0001` below those."""
     if math.isnan(value):

@@ -21,6 +21,7 @@ MARKERS = {
     "retention": "what the student keeps of the teacher's quality",
     "cost": "what a call costs, and what is saved",
     "latency": "what a call takes",
+    "slow": "takes long: ratios of speed, many processes; deselected unless asked for with -m slow",
     "live": "needs real models (extra `local`, DISTILLGATE_MODELS); deselected unless asked for with -m live",
 }
 SETTINGS = pytest.StashKey[Settings]()
