@@ -37,11 +37,14 @@ class Comparison:
     teacher: Scorecard
     student: Scorecard
     teacher_cost: float
-    """US dollars per 1,000 calls."""
+    """US dollars per 1,000 calls; nan where a price is not known."""
 
     student_cost: float
     seed: int = 0
     """Of the bootstrap."""
+
+    unpriced: str = ""
+    """Which price is not known, and what to do about it."""
 
     def __post_init__(self) -> None:
         """Refuse to compare results over different items."""

@@ -72,15 +72,32 @@ class Ledger:
         self.training = report
 
     def stage(self, stage: str) -> StageCost:
-        """The cost of a stage that has run."""
+        """The cost of a stage that has run.
+
+        Raises:
+            PriceError: a price is not known.
+        """
         calls = self._calls[stage]
-        return StageCost(
-            calls=len(calls),
-            prompt_tokens=sum(call.prompt_tokens for call in calls),
-            completion_tokens=sum(call.completion_tokens for call in calls),
-            seconds=math.fsum(call.seconds / call.in_flight for call in calls),
-            dollars=self._total(calls),
-        )
+        return self._entry(calls, self._total(calls))
+
+    def entries(self) -> dict[str, StageCost]:
+        """The cost of every stage that has run, and of the `training`; nan dollars where a price is not known.
+
+        The training has no calls; its tokens are those that it was trained on, over all epochs.
+        """
+        found = {}
+        for stage in self._calls:
+            try:
+                found[stage] = self.stage(stage)
+            except PriceError:
+                found[stage] = self._entry(self._calls[stage], math.nan)
+        if self.training is not None:
+            try:
+                dollars = self.training_dollars()
+            except PriceError:
+                dollars = math.nan
+            found["training"] = StageCost(0, self.training.trained_tokens, 0, self.training.seconds, dollars)
+        return found
 
     def cost_per_1000(self, stage: str) -> float:
         """US dollars per 1,000 calls like those of `stage`; nan where machine time is paid and a call's is not known.
@@ -120,6 +137,15 @@ class Ledger:
             one_off=sum(self.stage(stage).dollars for stage in made) + self.training_dollars(),
             teacher_per_1000=self.cost_per_1000(teacher),
             student_per_1000=self.cost_per_1000(student),
+        )
+
+    def _entry(self, calls: Sequence[Call], dollars: float) -> StageCost:
+        return StageCost(
+            calls=len(calls),
+            prompt_tokens=sum(call.prompt_tokens for call in calls),
+            completion_tokens=sum(call.completion_tokens for call in calls),
+            seconds=math.fsum(call.seconds / call.in_flight for call in calls),
+            dollars=dollars,
         )
 
     def _total(self, calls: Sequence[Call]) -> float:

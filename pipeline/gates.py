@@ -6,49 +6,50 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.comparison import Comparison
-from pipeline.errors import SettingsError
+from pipeline.errors import PriceError, SettingsError
 from pipeline.report.numbers import percent, points, ratio
-from pipeline.scorecard import Rate, Scorecard
+from pipeline.scorecard import ItemResult, Rate, Scorecard
 from pipeline.settings import Gate
 from pipeline.verdict import Verdict
 
+Compare = Callable[[], Comparison]
+Score = Callable[[str], Scorecard]
+About = Callable[[str], str]
 
-def measure(gate: Gate, comparison: Callable[[], Comparison], scorecard: Callable[[str], Scorecard]) -> Verdict:
-    """Measure one gate, asking for no more than it needs.
+
+def measure(gate: Gate, comparison: Compare, scorecard: Score, about: About = lambda item: "") -> Verdict:
+    """Measure one gate, asking for no more than it needs; `about` an item's id gives its first words.
 
     Raises:
         SettingsError: no gate has that name.
+        PriceError: the gate is about costs, and a price is not known.
     """
     if gate.name not in _MEASURES:
         raise SettingsError(f"tool.distillgate.gates.{gate.name} is unknown; valid: {', '.join(sorted(_MEASURES))}")
-    return _MEASURES[gate.name](gate, comparison, scorecard)
+    return _MEASURES[gate.name](gate, comparison, scorecard, about)
 
 
-Compare = Callable[[], Comparison]
-Score = Callable[[str], Scorecard]
-
-
-def _accuracy(stage: str) -> Callable[[Gate, Compare, Score], Verdict]:
-    def verdict(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _accuracy(stage: str) -> Callable[[Gate, Compare, Score, About], Verdict]:
+    def verdict(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
         card = scorecard(stage)
-        return _of_rate(gate, card.accuracy, _wrong(card))
+        return _of_rate(gate, card.accuracy, _wrong(card, about))
 
     return verdict
 
 
-def _parse_failures(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _parse_failures(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
     card = scorecard("distilled")
-    return _of_rate(gate, card.parse_failures, [item.id for item in card.items if item.parse_failure])
+    return _of_rate(gate, card.parse_failures, [_named(item, about) for item in card.items if item.parse_failure])
 
 
-def _label_recall(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _label_recall(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
     card = scorecard("distilled")
     worst = min(card.by_label, key=lambda score: score.recall.value)
-    verdict = _of_rate(gate, worst.recall, _wrong(card, worst.label))
+    verdict = _of_rate(gate, worst.recall, _wrong(card, about, worst.label))
     return replace(verdict, shown=f"{worst.label} {verdict.shown}")
 
 
-def _retention(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _retention(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
     compared = comparison()
     return Verdict(
         gate,
@@ -57,12 +58,12 @@ def _retention(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
         _share(gate, compared.retention),
         compared.retention_interval,
         _span(compared.retention_interval),
-        _lost(compared),
+        _lost(compared, about),
         compared.tier.advice,
     )
 
 
-def _non_inferiority(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _non_inferiority(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
     compared = comparison()
     low, high = compared.difference_interval
     return Verdict(
@@ -72,17 +73,19 @@ def _non_inferiority(gate: Gate, comparison: Compare, scorecard: Score) -> Verdi
         points(compared.difference),
         (low, high),
         f"{points(low)} to {points(high)}",
-        _lost(compared),
+        _lost(compared, about),
         compared.tier.advice,
     )
 
 
-def _cost_reduction(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _cost_reduction(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
     compared = comparison()
+    if compared.unpriced:
+        raise PriceError(compared.unpriced)
     return Verdict(gate, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
 
 
-def _latency_ratio(gate: Gate, comparison: Compare, scorecard: Score) -> Verdict:
+def _latency_ratio(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
     compared = comparison()
     n = min(compared.teacher.latency.n, compared.student.latency.n)
     return Verdict(gate, compared.latency_ratio, n, ratio(compared.latency_ratio))
@@ -104,23 +107,28 @@ def _share(gate: Gate, value: float) -> str:
     return percent(value, 2 if missed and percent(value) in bounds else 1)
 
 
-def _lost(compared: Comparison) -> tuple[str, ...]:
+def _lost(compared: Comparison, about: About) -> tuple[str, ...]:
     return tuple(
-        f"{teacher.id} ({teacher.difficulty}): expected {teacher.expected}, teacher {teacher.answer or 'unparsed'}, "
+        f"{_named(teacher, about)}: expected {teacher.expected}, teacher {teacher.answer or 'unparsed'}, "
         f"student {student.answer or 'unparsed'}"
         for teacher, student in compared.lost
     )
 
 
-def _wrong(card: Scorecard, label: str | None = None) -> list[str]:
+def _wrong(card: Scorecard, about: About, label: str | None = None) -> list[str]:
     return [
-        f"{item.id} ({item.difficulty}): expected {item.expected}, got {item.answer or 'an answer that does not parse'}"
+        f"{_named(item, about)}: expected {item.expected}, got {item.answer or 'an answer that does not parse'}"
         for item in card.items
         if not item.correct and label in (None, item.expected)
     ]
 
 
-_MEASURES: Mapping[str, Callable[[Gate, Compare, Score], Verdict]] = {
+def _named(item: ItemResult, about: About) -> str:
+    words = about(item.id)
+    return f'{item.id} ({item.difficulty}, "{words}")' if words else f"{item.id} ({item.difficulty})"
+
+
+_MEASURES: Mapping[str, Callable[[Gate, Compare, Score, About], Verdict]] = {
     "teacher_accuracy": _accuracy("optimized"),
     "student_accuracy": _accuracy("distilled"),
     "label_recall": _label_recall,

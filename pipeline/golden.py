@@ -36,6 +36,12 @@ class Golden:
     fingerprint: str
     """`sha256:` and the first 16 hex digits over all rows in canonical JSON, split by split, ordered by id."""
 
+    def excerpt(self, item: str, field: str, words: int = 8) -> str:
+        """The first words of a field of a test row, by the row's id; empty where there is no such row."""
+        text = next((str(row[field]) for row in self.test if row["id"] == item), "")
+        shown = text.split()[:words]
+        return " ".join(shown) + (" …" if len(text.split()) > words else "")
+
 
 def load_golden(folder: Path, task: Task) -> Golden:
     """Read and validate `train.jsonl`, `dev.jsonl` and `test.jsonl` of `folder`.

@@ -139,26 +139,27 @@ class Lifecycle:
     @cached_property
     def comparison(self) -> Comparison:
         """The distilled student against the optimised teacher, over the same items."""
-        return Comparison(
-            self.scorecard("optimized"),
-            self.scorecard("distilled"),
-            self.ledger.cost_per_1000("optimized"),
-            self.ledger.cost_per_1000("distilled"),
-            seed=self.settings.seed,
-        )
+        teacher, student = self.scorecard("optimized"), self.scorecard("distilled")
+        costs, unpriced = (math.nan, math.nan), ""
+        try:
+            costs = (self.ledger.cost_per_1000("optimized"), self.ledger.cost_per_1000("distilled"))
+        except PriceError as error:  # of no concern to whoever asks for the quality
+            unpriced = str(error)
+        return Comparison(teacher, student, costs[0], costs[1], self.settings.seed, unpriced)
 
     def report(self) -> LifecycleReport:
         """What has run so far, for the table; runs nothing. A price that is not known is said and costs are nan."""
         ran = {stage: self.scorecards[stage] for stage in EVALUATIONS if stage in self.scorecards}
-        costs, compared, economics, unpriced = dict.fromkeys(ran, math.nan), None, None, ""
+        costs, economics, unpriced = dict.fromkeys(ran, math.nan), None, ""
+        compared = self.comparison if {"optimized", "distilled"} <= ran.keys() else None
         try:
-            costs = {stage: self.ledger.cost_per_1000(stage) for stage in ran}
-            if {"optimized", "distilled"} <= ran.keys():
-                compared = self.comparison
-                economics = self.ledger.economics()
+            for stage in ran:
+                costs[stage] = self.ledger.cost_per_1000(stage)
+            economics = self.ledger.economics() if compared else None
         except PriceError as error:
             unpriced = str(error)
-        return LifecycleReport(self.profile.name, ran, costs, compared, economics, unpriced)
+        ledger = self.ledger.entries()
+        return LifecycleReport(self.profile.name, ran, costs, compared, economics, unpriced, ledger)
 
     @contextmanager
     def lone_calls(self, stage: str) -> Iterator[Callable[[str], list[Call]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[str, Any]:
-    """A JSON-ready form: profile, stages, comparison, economics, gates. Shares are 0 to 1, times seconds, money US
-    dollars; what is undefined is null."""
+    """A JSON-ready form: profile, stages, comparison, economics, ledger, gates.
+
+    Shares are 0 to 1, times seconds, money US dollars; what is undefined is null.
+    """
     stages = {stage: _stage(card, report.cost_per_1000[stage]) for stage, card in report.scorecards.items()}
     economics = report.economics
     content: dict[str, Any] = _finite(
@@ -31,6 +34,7 @@ def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[s
             }
             if economics
             else None,
+            "ledger": {stage: dataclasses.asdict(entry) for stage, entry in report.ledger.items()},
             "unpriced": report.unpriced or None,
             "gates": [_gate(verdict) for verdict in verdicts],
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.comparison import Comparison
@@ -13,7 +13,7 @@ from pipeline.report.numbers import NONE, dollars, percent, ratio, seconds
 from pipeline.scorecard import Scorecard
 
 if TYPE_CHECKING:
-    from pipeline.cost import Economics
+    from pipeline.cost import Economics, StageCost
 
 TITLES = {
     "teacher": "teacher",
@@ -42,6 +42,9 @@ class LifecycleReport:
 
     unpriced: str = ""
     """Which price is not known, and what to do about it."""
+
+    ledger: Mapping[str, StageCost] = field(default_factory=dict)
+    """What each stage that ran, and the training, cost."""
 
 
 def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 
 from pipeline import baseline
+from pipeline.comparison import Comparison
+from pipeline.errors import DistillgateError
+from pipeline.gates import measure
 from pipeline.lifecycle import Lifecycle
 from pipeline.replay.environment import scrubbed
+from pipeline.scorecard import Scorecard
 from pipeline.testing.stages import result_of
 
 UPDATED = pytest.StashKey[list[str]]()
@@ -25,15 +30,45 @@ def accepted(lifecycle: Lifecycle, pytestconfig: pytest.Config) -> Callable[[str
         card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
         path = lifecycle.baseline(stage)
         if pytestconfig.getoption("update_golden"):
-            drift = baseline.Drift(baseline.load(path), card) if path.exists() else None
+            story = _story(lifecycle, baseline.Drift(baseline.load(path), card)) if path.exists() else ""
             baseline.save(path, card)
-            pytestconfig.stash.setdefault(UPDATED, []).append(str(drift) if drift else f"{stage}: accepted as {path}")
+            pytestconfig.stash.setdefault(UPDATED, []).append(story or f"{stage}: accepted as {path}")
             return
         before = result_of(lifecycle, lambda: baseline.load(path))
-        if drift := baseline.Drift(before, card):
-            pytest.fail(str(drift), pytrace=False)
+        if story := _story(lifecycle, baseline.Drift(before, card)):
+            pytest.fail(story, pytrace=False)
 
     return check
+
+
+def _story(lifecycle: Lifecycle, drift: baseline.Drift) -> str:
+    """What changed, with the gates that moved; empty where nothing did."""
+    if not drift:
+        return ""
+    moved = _gates_moved(lifecycle) if drift.same_items else []
+    return "\n".join([str(drift), *moved])
+
+
+def _gates_moved(lifecycle: Lifecycle) -> list[str]:
+    """The gates whose value differs from the accepted results' among those whose stages have run."""
+    lines = []
+    for gate in lifecycle.settings.gates.values():
+        try:
+            then = measure(gate, *_measured(lifecycle, lambda stage: baseline.load(lifecycle.baseline(stage))))
+            now = measure(gate, *_measured(lifecycle, lifecycle.scorecards.__getitem__))
+        except (KeyError, DistillgateError):
+            continue  # a stage of it has not run, or has no accepted results
+        if (then.shown, then.state) != (now.shown, now.state):
+            lines.append(f"  gate {gate.name}: {then.shown} ({then.state}) → {now.shown} ({now.state})")
+    return ["gates that moved:", *lines] if lines else []
+
+
+def _measured(
+    lifecycle: Lifecycle, scorecard: Callable[[str], Scorecard]
+) -> tuple[Callable[[], Comparison], Callable[[str], Scorecard]]:
+    # results keep tokens and seconds but no prices: the gate on costs cannot move here
+    seed = lifecycle.settings.seed
+    return lambda: Comparison(scorecard("optimized"), scorecard("distilled"), math.nan, math.nan, seed), scorecard
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

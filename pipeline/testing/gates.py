@@ -23,7 +23,12 @@ def gate(lifecycle: Lifecycle, pytestconfig: pytest.Config, request: pytest.Fixt
             pytest.skip(f"no bound for {name} in [tool.distillgate.gates]")
         verdict = result_of(
             lifecycle,
-            lambda: measure(lifecycle.settings.gates[name], lambda: lifecycle.comparison, lifecycle.scorecard),
+            lambda: measure(
+                lifecycle.settings.gates[name],
+                lambda: lifecycle.comparison,
+                lifecycle.scorecard,
+                lambda item: lifecycle.golden.excerpt(item, lifecycle.task.inputs[0]),
+            ),
         )
         pytestconfig.stash.setdefault(VERDICTS, {})[name] = verdict
         for key in ("value", "bound", "n", "interval"):

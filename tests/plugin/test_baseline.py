@@ -48,3 +48,31 @@ def test_another_test_set_is_no_drift(project, baseline):
     lines = [header | {"n": len(items) - 1}, *items[1:]]
     baseline.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     project.runpytest("-k", "accepted").stdout.fnmatch_lines(["student: the test set changed*n = 17; now*n = 18*"])
+
+
+def test_drift_names_the_gates_that_moved(project):
+    folder = project.path / "golden" / "news" / "loopback" / "baseline"
+    project.makepyfile(
+        test_moved="""
+        import pytest
+        @pytest.mark.parametrize("stage", ["optimized", "distilled"])
+        def test_accepted(stage, accepted): accepted(stage)
+        """
+    )
+    run = ("-p", "no:randomly", "test_moved.py")
+    project.runpytest("--update-golden", *run).assert_outcomes(passed=2)
+    path = folder / "distilled.jsonl"
+    header, *items = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    right = next(number for number, item in enumerate(items) if item["correct"])
+    items[right] |= {"answer": "gossip", "correct": False}
+    path.write_text("".join(json.dumps(line) + "\n" for line in [header, *items]), "utf-8")
+    result = project.runpytest(*run)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.re_match_lines(
+        [
+            "gates that moved:",
+            r"  gate student_accuracy: [\d.]+ % \(holds\) → [\d.]+ % \(holds\)",
+            r"  gate retention: [\d.]+ % \(\w+\) → [\d.]+ % \(\w+\)",
+        ],
+        consecutive=True,
+    )

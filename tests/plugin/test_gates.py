@@ -14,7 +14,7 @@ def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
         [
             r"gate teacher_accuracy FAILED: [\d.]+ % \(must be ≥ 0\.99; n = 18, 95 % interval [\d.]+ % to [\d.]+ %\)",
             r"first of \d+ misses:",
-            r"  news-test-\d+ \((easy|hard)\): expected \w+, got \w+",
+            r'  news-test-\d+ \((easy|hard), "\S+( \S+){7} …"\): expected \w+, got \w+',
         ],
         consecutive=True,
     )

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from pipeline.comparison import Comparison
-from pipeline.errors import SettingsError
+from pipeline.errors import PriceError, SettingsError
 from pipeline.gates import measure
 from pipeline.scorecard import ItemResult, Scorecard
 from pipeline.settings import GATES, Gate, find_root, load_settings
@@ -24,7 +24,7 @@ def card(stage, answers, seconds=1.0, alone=None):
     return Scorecard(stage, f"openai/{stage}", tuple(items), {})
 
 
-def measured(gate, teacher="1111111110", student="111111100-", costs=(2.25, 0.27)):
+def measured(gate, teacher="1111111110", student="111111100-", costs=(2.25, 0.27), unpriced="", about=lambda item: ""):
     """The verdict, and the results it asked for."""
     cards = {"optimized": card("optimized", teacher, 2.0), "distilled": card("distilled", student, 0.5, alone=4)}
     asked = []
@@ -35,9 +35,9 @@ def measured(gate, teacher="1111111110", student="111111100-", costs=(2.25, 0.27
 
     def comparison():
         asked.append("comparison")
-        return Comparison(cards["optimized"], cards["distilled"], *costs)
+        return Comparison(cards["optimized"], cards["distilled"], *costs, unpriced=unpriced)
 
-    return measure(gate, comparison, scorecard), asked
+    return measure(gate, comparison, scorecard, about), asked
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_gate_measures_its_value_and_asks_for_nothing_else(name, asked, value,
             ],
             id="student",
         ),
-        pytest.param("parse_failures", (None, 0.01), ["  item-9"], id="unparsed"),
+        pytest.param("parse_failures", (None, 0.01), ["  item-9 (hard)"], id="unparsed"),
         pytest.param(
             "retention",
             (0.9, None),
@@ -151,6 +151,20 @@ def test_a_value_just_below_its_bound_does_not_read_like_the_bound():
     verdict, _ = measured(Gate("retention", 0.9), "1" * 229 + "0" * 11, "1" * 206 + "0" * 34)
     assert not verdict.passed
     assert not verdict.shown.startswith("90.0")
+
+
+def test_a_miss_shows_the_first_words_of_its_item():
+    verdict, _ = measured(Gate("retention", 0.9), about=lambda item: f"Report {item[-1]} …")
+    assert '  item-7 (hard, "Report 7 …"): expected bug, teacher bug, student wish' in str(verdict).splitlines()
+
+
+def test_a_price_that_is_not_known_fails_the_gate_on_costs():
+    with pytest.raises(PriceError, match="no price of gpt-9"):
+        measured(Gate("cost_reduction", 5.0), costs=(math.nan, math.nan), unpriced="no price of gpt-9")
+
+
+def test_a_price_that_is_not_known_does_not_concern_the_gates_on_quality():
+    assert measured(Gate("retention", 0.5), costs=(math.nan, math.nan), unpriced="no price of gpt-9")[0].passed
 
 
 def test_an_unknown_gate_is_an_error_naming_its_key_and_the_valid_ones():

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from pipeline.comparison import Comparison
-from pipeline.cost import Economics
+from pipeline.cost import Economics, StageCost
 from pipeline.report.machine import as_json
 from pipeline.report.table import LifecycleReport
 from pipeline.scorecard import ItemResult, Scorecard
@@ -30,6 +30,10 @@ REPORT = LifecycleReport(
     {"optimized": 2.25, "distilled": 0.27},
     COMPARED,
     Economics(1.425, 2.25, 0.27),
+    ledger={
+        "distill": StageCost(240, 120_000, 24_000, 900.0, 0.025),
+        "training": StageCost(0, 180_000, 0, 7.5, math.nan),
+    },
 )
 GATE = Verdict(Gate("retention", 0.9), COMPARED.retention, 10, "88.9 %", COMPARED.retention_interval)
 
@@ -46,6 +50,13 @@ def test_a_stage_has_its_accuracy_with_interval(written):
 
 def test_a_stage_has_its_provenance(written):
     assert written["stages"]["optimized"]["provenance"] == {"data": "sha256:00"}
+
+
+def test_the_ledger_has_every_stage_and_the_training(written):
+    assert written["ledger"]["distill"] == {
+        "calls": 240, "prompt_tokens": 120_000, "completion_tokens": 24_000, "seconds": 900.0, "dollars": 0.025,
+    }  # fmt: skip
+    assert written["ledger"]["training"]["dollars"] is None
 
 
 def test_the_comparison_names_lost_and_gained_items(written):

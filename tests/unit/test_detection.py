@@ -1,0 +1,78 @@
+"""How often each form of a gate is red: the README's table, measured over seeded worlds.
+
+In a world teacher and student answer the same n items. The teacher is right on an item with probability 0.94; the
+student's answers agree with it as far as the true retention and a correlation of errors allow.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.comparison import Comparison
+from pipeline.gates import measure
+from pipeline.scorecard import ItemResult, Scorecard
+from pipeline.settings import Gate
+
+TEACHER = 0.94
+BOTH_WRONG = 0.5
+"""Chance that the student misses an item that the teacher missed."""
+
+FORMS = {
+    "retention ≥ 0.90": Gate("retention", 0.9),
+    "retention surely ≥ 0.90": Gate("retention", 0.9, sure=True),
+    "less than 5 points lost, surely": Gate("non_inferiority", -0.05, sure=True),
+}
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ROW = re.compile(r"^\| (\d[\d,]*) \| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", re.MULTILINE)
+
+
+def worlds(n, retention, count, seed):
+    """Counts of (both right, teacher only, student only, neither) of `count` worlds."""
+    student = TEACHER * retention
+    neither = (1 - TEACHER) * BOTH_WRONG
+    student_only = (1 - TEACHER) - neither
+    both = student - student_only
+    return np.random.default_rng(seed).multinomial(n, [both, TEACHER - both, student_only, neither], count)
+
+
+def comparison(counts):
+    def card(stage, bits):
+        items = [
+            ItemResult(str(i), "easy", "a", "a" if right else "b", bool(right), False, {}, 1, 1, 1.0, True)
+            for i, right in enumerate(bits)
+        ]
+        return Scorecard(stage, stage, tuple(items), {})
+
+    kinds = np.repeat(np.arange(4), counts)
+    return Comparison(card("optimized", kinds < 2), card("distilled", (kinds == 0) | (kinds == 2)), 1.0, 1.0)
+
+
+def red(n, retention, count, seed=9):
+    """Share of worlds in which each form of the gate does not hold."""
+    seen = [comparison(counts) for counts in worlds(n, retention, count, seed)]
+    return [sum(not measure(gate, lambda one=one: one, None).passed for one in seen) / count for gate in FORMS.values()]
+
+
+def table():
+    found = ROW.findall(README)
+    return [(int(n.replace(",", "")), int(r) / 100, [int(share) / 100 for share in shares]) for n, r, *shares in found]
+
+
+def test_the_readme_has_the_table():
+    assert {(n, retention) for n, retention, _ in table()} >= {
+        (60, 1.0),
+        (240, 1.0),
+        (240, 0.9),
+        (240, 0.85),
+        (1000, 0.9),
+    }
+
+
+@pytest.mark.parametrize(("n", "retention", "shares"), table(), ids=str)
+def test_a_row_is_what_the_worlds_show(n, retention, shares):
+    count = 60
+    for measured, said in zip(red(n, retention, count), shares, strict=True):
+        # 60 worlds instead of the table's 1,000: within three standard errors
+        assert abs(measured - said) <= 3 * (max(said * (1 - said), 0.02) / count) ** 0.5
