@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
 from pipeline.replay.clock import RecordedClock
 from pipeline.scorecard import Latency
+from pipeline.testing.options import lifecycle_of
 from pipeline.testing.stages import result_of
 
 CLOCK = pytest.StashKey[RecordedClock]()
+OURS = pytest.StashKey[bool]()
+USUAL_STORAGE = "file://./.benchmarks"
+"""pytest-benchmark's, where nothing else is asked for."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -20,6 +26,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "latency_benchmark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.benchmark(group="seconds a call, as recorded", timer=clock))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let `--benchmark-save` and `--benchmark-compare` find their runs beside the accepted results.
+
+    A storage that is named stays.
+    """
+    options = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
+    if config.getoption("benchmark_storage", None) != USUAL_STORAGE or not any(map(config.getoption, options)):
+        return
+    try:
+        folder = lifecycle_of(config).artefacts / "benchmarks"
+    except DistillgateError:
+        return  # the options' own check says it
+    config.option.benchmark_storage = f"file://{folder}"
+    config.stash[OURS] = True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Seconds that were recorded are the same on every machine, whose name is nobody's business."""
+    if OURS in config.stash:
+        machine_info.clear()
+        machine_info["seconds"] = "of the models, as recorded"
 
 
 @pytest.fixture

@@ -37,3 +37,41 @@ def test_it_skips_under_xdist_and_names_the_command(project):
     result = project.runpytest("-m", "latency", "-n", "1", "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*off under xdist; to measure latency run: pytest -m latency -n 0*"])
+
+
+@pytest.fixture
+def accepted(project):
+    """The file of a run that was saved."""
+    project.runpytest("-m", "latency", "--benchmark-save=accepted").assert_outcomes(passed=1, deselected=5)
+    (path,) = project.path.glob("golden/news/loopback/benchmarks/*/0001_accepted.json")
+    return path
+
+
+def test_a_saved_run_lies_beside_the_accepted_results_and_names_no_machine(accepted):
+    content = json.loads(accepted.read_text("utf-8"))
+    assert content["machine_info"] == {"seconds": "of the models, as recorded"}
+    assert stats(accepted)["stats"]["rounds"] >= 4
+
+
+def test_a_run_compares_with_the_saved_one(project, accepted):
+    result = project.runpytest("-m", "latency", "--benchmark-compare", "--benchmark-compare-fail=median:1%")
+    result.assert_outcomes(passed=1, deselected=5)
+    result.stdout.fnmatch_lines(["test_latency (0001_accept*"])
+    result.stdout.no_fnmatch_line("*machine_info is different*")
+
+
+def test_a_slower_model_fails_the_comparison(project, accepted):
+    content = json.loads(accepted.read_text("utf-8"))
+    for name in ("min", "max", "mean", "median"):
+        content["benchmarks"][0]["stats"][name] /= 2
+    accepted.write_text(json.dumps(content), "utf-8")
+    options = ("--benchmark-compare", "--benchmark-compare-fail=median:50%")
+    result = project.runpytest_subprocess("-m", "latency", *options)
+    assert result.ret != 0
+    assert "Performance has regressed" in f"{result.stdout}{result.stderr}"
+
+
+def test_a_storage_that_is_named_stays(project):
+    options = ("--benchmark-save=mine", "--benchmark-storage=file://elsewhere")
+    project.runpytest("-m", "latency", *options).assert_outcomes(passed=1, deselected=5)
+    assert list((project.path / "elsewhere").rglob("*_mine.json"))
