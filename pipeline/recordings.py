@@ -14,9 +14,9 @@ from pipeline.errors import CassetteError
 from pipeline.estimate import estimate
 from pipeline.models import NO_KEY, api_key
 from pipeline.profiles import ModelSpec
+from pipeline.replay import storage
 from pipeline.replay.cassette import journal_path, recording, replaying
 from pipeline.replay.environment import remembered
-from pipeline.replay.integrity import fingerprint
 from pipeline.replay.redact import Redactor
 from pipeline.replay.tape import Tape
 from pipeline.settings import Settings
@@ -129,7 +129,7 @@ class Recordings:
             "seed": self._settings.seed,
             "recorded": now.date().isoformat(),
             "recorded_at": now.isoformat(timespec="seconds"),
-            "upstream": {name: fingerprint(self.path(name)) for name in UPSTREAM[stage]},
+            "upstream": {name: storage.content(self.path(name)) for name in UPSTREAM[stage]},
             "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
         }
 

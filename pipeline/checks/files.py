@@ -9,7 +9,7 @@ import orjson
 from pipeline.checks.shelf import Shelf
 from pipeline.errors import BrokenTapeError
 from pipeline.findings import Finding
-from pipeline.replay.integrity import fingerprint
+from pipeline.replay.lines import content_of
 from pipeline.report.numbers import megabytes
 from pipeline.stages.graph import STAGES
 
@@ -47,8 +47,8 @@ def broken(shelf: Shelf) -> Iterator[Finding]:
 def edited(shelf: Shelf) -> Iterator[Finding]:
     """Tapes that are readable and yet not what was recorded: lines were changed, added or lost."""
     for stage, tape in shelf.tapes.items():
-        path = shelf.recordings.path(stage)
-        if tape.written and tape.written != fingerprint(path):
+        if tape.content and tape.content != content_of(tape.interactions):
+            path = shelf.recordings.path(stage)
             message = f"{shelf.shown(path)}:1: the lines below are not those that were recorded"
             yield Finding("edited", "error", (stage,), message, shelf.restore(stage))
 

@@ -11,7 +11,7 @@ import orjson
 from pipeline.errors import BrokenTapeError, CassetteError
 from pipeline.files import write_atomically
 from pipeline.replay.disk import writing
-from pipeline.replay.integrity import digest_of, fingerprint_of, no_json
+from pipeline.replay.integrity import fingerprint_of, no_json
 from pipeline.replay.lines import Interaction, content_of, written
 from pipeline.replay.packing import Pack, recurring
 from pipeline.replay.redact import Redactor
@@ -29,11 +29,8 @@ class Recording:
     """Provenance: task, profile, stage, models, versions, data fingerprint, seed, date, tapes it was built on."""
 
     interactions: list[Interaction]
-    written: str = field(default="", compare=False)
-    """The `fingerprint` that the file had when it was written; empty where it was not noted."""
-
     content: str = field(default="", compare=False)
-    """The same of `content_of` its interactions."""
+    """`content_of` the interactions when the file was written; empty where it was not noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +58,11 @@ def write(path: Path, recording: Recording, redactor: Redactor) -> None:
         pack.add(shared.kind, shared.name, shared.value)
         out.append(written(shared.line))
     out += [written(interaction.line(pack)) for interaction in clean]
-    body = b"".join(line + b"\n" for line in out)
+    body = b"\n".join(out)
     marks = {"rules": redactor.rules, "fingerprint": fingerprint_of(body), "content": content_of(clean)}
+    header = dump({"distillgate": {"format": FORMAT, **recording.header, **marks}}, redactor)
     with writing(path):
-        write_atomically(path, dump({"distillgate": {"format": FORMAT, **recording.header, **marks}}, redactor) + body)
+        write_atomically(path, header + body + b"\n" * bool(out))
 
 
 def read(path: Path) -> Recording:
@@ -75,6 +73,15 @@ def read(path: Path) -> Recording:
         CassetteError: the file is missing or cannot be read.
     """
     return decode(path, _lines(path, _content(path)))
+
+
+def content(path: Path) -> str:
+    """The digest of what a cassette holds, whatever the order of its lines and however they are packed.
+
+    Raises:
+        BrokenTapeError, CassetteError: as `read`.
+    """
+    return content_of(read(path).interactions)
 
 
 def open_tape(path: Path, redactor: Redactor) -> Held:
@@ -126,7 +133,7 @@ def _trusted(content: bytes, redactor: Redactor) -> bool:
         return False
     if b"\r" in content or redactor.knows(content):
         return False
-    return claimed == (FORMAT, redactor.rules, digest_of(memoryview(content)[end + 1 : -1]))
+    return claimed == (FORMAT, redactor.rules, fingerprint_of(memoryview(content)[end + 1 : -1]))
 
 
 def _content(path: Path) -> bytes:
@@ -175,7 +182,8 @@ def _provenance(line: dict[str, Any]) -> dict[str, Any]:
     header = dict(line["distillgate"])
     del header["format"]
     header.pop("rules", None)
-    return {"written": str(header.pop("fingerprint", "")), "content": str(header.pop("content", "")), "header": header}
+    header.pop("fingerprint", None)
+    return {"content": str(header.pop("content", "")), "header": header}
 
 
 def dump(line: dict[str, Any], redactor: Redactor) -> bytes:

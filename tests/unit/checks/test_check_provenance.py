@@ -6,8 +6,7 @@ import importlib.metadata
 
 import pytest
 
-from pipeline.replay.integrity import fingerprint
-from pipeline.replay.storage import read
+from pipeline.replay.storage import content, read
 from pipeline.stages.graph import STAGES, UPSTREAM
 
 
@@ -27,7 +26,7 @@ def test_a_tape_notes_when_it_was_recorded_to_the_second(tape, stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_tape_notes_the_tapes_that_it_was_built_on(tape, stage):
-    assert read(tape(stage)).header["upstream"] == {name: fingerprint(tape(name)) for name in UPSTREAM[stage]}
+    assert read(tape(stage)).header["upstream"] == {name: content(tape(name)) for name in UPSTREAM[stage]}
 
 
 def test_changed_data_is_one_finding_for_all_stages(project, found):

@@ -1,14 +1,13 @@
-"""Pins that a cassette file's fingerprint follows what it holds, and neither its header nor its line ends."""
+"""Pins that the digest of a cassette's content follows what it holds, and neither its header nor its line ends."""
 
 import re
 
 import pytest
 
-from pipeline.replay.integrity import fingerprint
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
+from pipeline.replay.storage import Recording, content, read, write
 
 
 def said(answer):
@@ -18,16 +17,16 @@ def said(answer):
 
 @pytest.fixture
 def written(path):
-    """Write a tape and return its fingerprint."""
+    """Write a tape and return its content's digest."""
 
     def write_and_look(*answers, secrets=None, **header):
         write(path, Recording(header, [said(answer) for answer in answers]), Redactor(secrets))
-        return fingerprint(path)
+        return content(path)
 
     return write_and_look
 
 
-def test_a_fingerprint_names_its_algorithm_and_has_sixteen_digits(written):
+def test_a_digest_names_its_algorithm_and_has_sixteen_digits(written):
     assert re.fullmatch(r"sha256:[0-9a-f]{16}", written("The team."))
 
 
@@ -42,9 +41,23 @@ def test_another_answer_changes_it(written):
 def test_a_checkout_that_ends_lines_otherwise_does_not_change_it(path, written):
     before = written("The team.", "The coach.")
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert fingerprint(path) == before
+    assert content(path) == before
 
 
 @pytest.mark.parametrize("secrets", [{}, {"HOUSE": "sk-1234567"}], ids=["plain", "redacted"])
-def test_a_tape_notes_the_fingerprint_that_it_was_written_with(path, written, secrets):
-    assert written("It is sk-1234567.", secrets=secrets) == read(path).written
+def test_a_tape_notes_the_digest_of_what_was_written(path, written, secrets):
+    assert written("It is sk-1234567.", secrets=secrets) == read(path).content
+
+
+def test_the_order_of_repeatable_answers_does_not_change_it(path):
+    def asked(number, temperature):
+        body = {"messages": [{"role": "user", "content": f"Item {number}"}], "temperature": temperature}
+        return Interaction(Canonical("POST", "/v1/chat/completions", body), 200, "application/json", number, 0.1, 1)
+
+    def digest(*interactions):
+        write(path, Recording({}, list(interactions)), Redactor())
+        return content(path)
+
+    assert digest(asked(1, 0.0), asked(2, 0.0)) == digest(asked(2, 0.0), asked(1, 0.0))
+    one, two = said("The team."), said("The coach.")
+    assert digest(one, two) != digest(two, one)
