@@ -85,13 +85,18 @@ class Profile:
             return self.teacher, self.student
         return (self.student,) if stage in ("student", "distilled") else (self.teacher,)
 
-    def notices(self, today: datetime.date) -> list[str]:
-        """What whoever uses the profile should know before it hurts: models that are about to be shut down."""
+    def notices(self, today: datetime.date, announced: Mapping[str, datetime.date] | None = None) -> list[str]:
+        """What whoever uses the profile should know before it hurts: models that are about to be shut down.
+
+        `announced` maps a model to the day that its provider named while recording; the profile's own date goes first.
+        """
+        models = (self.teacher, self.student)
+        ends = {model.model: model.retires or (announced or {}).get(model.model) for model in models}
         return [
-            f"{model.model} {'was' if model.retires <= today else 'is to be'} shut down on {model.retires}: name its "
+            f"{model} {'was' if end <= today else 'is to be'} shut down on {end}: name its "
             f"successor in [tool.distillgate.profiles.{self.name}] and record again"
-            for model in (self.teacher, self.student)
-            if model.retires is not None and (model.retires - today).days <= RETIRES_SOON
+            for model, end in ends.items()
+            if end is not None and (end - today).days <= RETIRES_SOON
         ]
 
 

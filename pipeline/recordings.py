@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pipeline.announcements import announced
 from pipeline.errors import CassetteError
 from pipeline.estimate import estimate
 from pipeline.models import NO_KEY, api_key
@@ -87,7 +88,10 @@ class Recordings:
                 yield tape
             return
         self._tell(f"{stage}: recording {path}")
-        with recording(path, self.header(stage, data), Redactor(remembered())) as tape:
+        players = self._settings.profile.players(stage)
+        ends = {model.model: day.isoformat() for model in players if (day := announced(model, self.key(model, stage)))}
+        header = self.header(stage, data) | ({"retires": ends} if ends else {})
+        with recording(path, header, Redactor(remembered())) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
 

@@ -35,6 +35,8 @@ class Endpoint:
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.job_status = "succeeded"
+        self.retires: dict[str, str] = {}
+        """Model → the day on which it is shut down."""
         self.url = ""
         self._lock = threading.Lock()
 
@@ -43,6 +45,7 @@ class Endpoint:
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/models/{name}", self._model),
                 Route("/v1/files", self._upload, methods=["POST"]),
                 Route("/v1/fine_tuning/jobs", self._create, methods=["POST"]),
                 Route("/v1/fine_tuning/jobs/{id}", self._retrieve),
@@ -81,6 +84,10 @@ class Endpoint:
                 "usage": {**usage, "total_tokens": sum(usage.values())},
             }
         )
+
+    async def _model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return JSONResponse({"id": name, "object": "model", "deprecation": self.retires.get(name)})
 
     async def _upload(self, request: Request) -> Response:
         if failure := self._seen(request):

@@ -101,7 +101,11 @@ def other_versions(shelf: Shelf) -> Iterator[Finding]:
 
 def retiring(shelf: Shelf, today: datetime.date) -> Iterator[Finding]:
     """Models that are about to be shut down, so that nothing could be recorded again."""
-    for notice in shelf.settings.profile.notices(today):
+    announced: dict[str, datetime.date] = {}
+    for stage in shelf.tapes:
+        told = shelf.header(stage, "retires")
+        announced |= {str(model): datetime.date.fromisoformat(day) for model, day in told.items()} if told else {}
+    for notice in shelf.settings.profile.notices(today, announced):
         yield Finding("retirement", "warning", (), notice, shelf.recordings.remedy())
 
 

@@ -18,7 +18,7 @@ LAYERS = (
     ("replay.environment",),
     ("baseline", "profiles", "golden", "tasks", "stages", "replay", "local", "report"),
     ("settings", "cost"),
-    ("models", "verdict", "estimate"),
+    ("models", "verdict", "estimate", "announcements"),
     ("gates",),
     ("recordings",),
     ("lifecycle", "transfer"),
