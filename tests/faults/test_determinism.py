@@ -20,6 +20,8 @@ from pipeline.stages.graph import EVALUATIONS, STAGES
 from tests.endpoint import Endpoint, served
 from tests.projects import write_project
 
+pytestmark = pytest.mark.slow
+
 GATES = """
 import pytest
 
@@ -88,7 +90,6 @@ def accepted(recorded):
     return recorded
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "seed"), [("0", "1"), ("0", "4711"), ("2", "2"), ("4", "3")])
 def test_results_depend_neither_on_processes_nor_on_hashes_nor_on_the_order_of_tests(accepted, tmp_path, workers, seed):
     target = tmp_path / "report.json"

@@ -180,9 +180,10 @@ def test_a_tape_from_before_a_rule_is_replayed(path, record):
     """What it holds without a mark is looked up as it would be stored today."""
     one = KINDS["e-mail"]
     record(chat(f"so {one.text}"))
-    marked = path.read_text("utf-8")
-    path.write_text(marked.replace("[secret:email]", one.secret), "utf-8")
-    assert path.read_text("utf-8") != marked
+    _, marked = path.read_text("utf-8").split("\n", 1)
+    old = {"distillgate": {"format": 1}}  # no digests in those days
+    assert one.secret not in marked
+    path.write_text(f"{json.dumps(old)}\n{marked.replace('[secret:email]', one.secret)}", "utf-8")
     with replaying(path, ""):
         assert sent(NOWHERE, chat(f"so {one.text}")).json() == {"ok": True}
 

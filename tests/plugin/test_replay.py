@@ -1,7 +1,12 @@
 """Without options everything is replayed, and the run says what it came to."""
 
-import json
+import dataclasses
 import shutil
+
+import pytest
+
+from pipeline.replay.redact import Redactor
+from pipeline.replay.storage import Recording, read, write
 
 
 def test_the_recorded_project_is_green_and_shows_the_lifecycle(project):
@@ -14,6 +19,7 @@ def test_quiet_runs_show_no_table(project):
     project.runpytest("-q", "-m", "student").stdout.no_fnmatch_line("*untuned student*")
 
 
+@pytest.mark.slow
 def test_it_passes_on_two_processes(project):
     result = project.runpytest("-n", "2")
     result.assert_outcomes(passed=5, skipped=1)
@@ -49,10 +55,11 @@ def test_a_changed_prompt_is_a_miss_with_its_difference_and_the_remedy(project, 
 
 def test_interactions_left_over_fail(project):
     path = project.path / "cassettes" / "news" / "loopback" / "student.jsonl"
-    lines = path.read_text("utf-8").splitlines()
-    extra = json.loads(lines[-1])
-    extra["request"]["body"]["max_tokens"] = 7
-    path.write_text("\n".join([*lines, json.dumps(extra)]) + "\n", "utf-8")
+    held = read(path)
+    last = held.interactions[-1]
+    other = dataclasses.replace(last.request, body=last.request.body | {"max_tokens": 7})
+    interactions = [*held.interactions, dataclasses.replace(last, request=other)]
+    write(path, Recording(held.header, interactions), Redactor())
     result = project.runpytest("-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
     result.stdout.fnmatch_lines(["*1 of 19 interactions were not replayed*"])

@@ -33,9 +33,9 @@ def test_wilsons_interval_covers_the_true_accuracy(n, accuracy):
     ("statistic", "n"),
     [
         pytest.param(ratio, 60, id="retention-60"),
-        pytest.param(ratio, 240, id="retention-240"),
-        pytest.param(ratio, 1000, id="retention-1000"),
-        pytest.param(difference, 240, id="difference-240"),
+        pytest.param(ratio, 240, id="retention-240", marks=pytest.mark.slow),
+        pytest.param(ratio, 1000, id="retention-1000", marks=pytest.mark.slow),
+        pytest.param(difference, 240, id="difference-240", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("together", [0.1, 0.8], ids=["low-correlation", "high-correlation"])
