@@ -68,5 +68,5 @@ def test_the_readme_has_the_table():
 def test_a_row_is_what_the_worlds_show(n, retention, shares):
     count = 60
     for measured, said in zip(red(n, retention, count), shares, strict=True):
-        # 60 worlds instead of the table's 400: within three standard errors
+        # 60 worlds instead of the table's 200: within three standard errors
         assert abs(measured - said) <= 3 * (max(said * (1 - said), 0.02) / count) ** 0.5
