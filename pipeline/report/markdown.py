@@ -57,8 +57,10 @@ def _stages(report: LifecycleReport) -> str:
 
 
 def _gates(run: Run) -> str:
-    rows = [[one.gate.name, one.state, one.shown, one.bound, one.interval or NONE] for one in run.verdicts]
-    rows += [[name, "not measured", NONE, NONE, reason] for name, reason in run.unmeasured.items()]
+    rows = [
+        [one.gate.name.replace("_", " "), one.state, one.shown, one.bound, one.interval or NONE] for one in run.verdicts
+    ]
+    rows += [[name.replace("_", " "), "not measured", NONE, NONE, reason] for name, reason in run.unmeasured.items()]
     return _table(["gate", "", "value", "must be", "95 % interval"], rows) if run.verdicts else ""
 
 

@@ -68,7 +68,7 @@ class _Observed(dspy.Module):
             try:
                 answer, text = self.program(**inputs), None
             except AdapterParseError as error:
-                answer, text = dspy.Prediction(), error.lm_response
+                answer, text = dspy.Prediction(), error.lm_response or ""
             except Exception as error:
                 self.error = self.error or error
                 raise

@@ -69,7 +69,7 @@ def retention(compared: Comparison | None, verdicts: Mapping[str, Verdict]) -> C
         )
         if gate is not None:
             axes.axvline(gate, color=BOUND, ls="--", label=f"gate: at least {percent(gate, 0)}")
-            axes.legend(fontsize=8, loc="lower left")
+            axes.figure.legend(fontsize=8, loc="outside upper left")
         axes.axvline(1, color=INK, lw=0.8)
         axes.set_yticks([])
         axes.set_ylim(-1, 1)
@@ -86,7 +86,7 @@ def retention(compared: Comparison | None, verdicts: Mapping[str, Verdict]) -> C
         ("gate", "-" if gate is None else f"≥ {percent(gate)}"),
         ("items", count(compared.n)),
     )
-    svg = drawn("retention", caption, draw, (4.4, 1.9))
+    svg = drawn("retention", caption, draw, (4.4, 2.1))
     return Chart("retention", "Retention", caption, svg, ("", "value"), rows)
 
 

@@ -77,19 +77,21 @@ def _figures(report: LifecycleReport) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _gates(run: Run) -> Iterator[dict[str, Any]]:
+def _gates(run: Run) -> Iterator[dict[str, str]]:
+    """Each with its state as a colour and as a word, its figures (empty where there are none) and its story."""
     for one in run.verdicts:
-        story = str(one).splitlines()[1:]
-        state = {"holds": "yes", "FAILED": "no"}.get(one.state, "open")
         yield {
-            "name": one.gate.name.replace("_", " "), "state": state, "said": one.state, "value": one.shown,
-            "bound": one.bound, "interval": one.interval or NONE, "n": count(one.n), "story": "\n".join(story),
-        }  # fmt: skip
+            "name": one.gate.name.replace("_", " "),
+            "state": {"holds": "yes", "FAILED": "no"}.get(one.state, "open"),
+            "said": one.state,
+            "value": one.shown,
+            "bound": one.bound,
+            "interval": one.interval,
+            "n": count(one.n),
+            "story": "\n".join(str(one).splitlines()[1:]),
+        }
     for name, why in run.unmeasured.items():
-        yield {
-            "name": name.replace("_", " "), "state": "open", "said": "not measured", "value": NONE,
-            "bound": NONE, "interval": NONE, "n": NONE, "story": why,
-        }  # fmt: skip
+        yield {"name": name.replace("_", " "), "state": "open", "said": "not measured", "value": "", "story": why}
 
 
 def _stages(report: LifecycleReport) -> dict[str, Any]:
