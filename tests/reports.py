@@ -45,7 +45,7 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
         plain=(Prompt("classify.predict", plain, ()),),
         optimized=(Prompt("classify.predict", f"Read twice. {plain} Be brief.{hostile}", (demonstration,) * 3),),
         losses=tuple((step, 2.4 / (1 + step / 20)) for step in range(5, 135, 5)),
-        places={"distilled": {name: Place(f"tapes/distilled.jsonl:{n}", f"d.jsonl#L{n}") for n, name in enumerate(rows)}},
+        places={"distilled": {name: Place(f"tapes/distilled.jsonl:{n}", f"d#L{n}") for n, name in enumerate(rows)}},
         headers={stage: {"models": [f"openai/{stage}{hostile}"], "versions": {"dspy": "3.4.1"}} for stage in STAGES},
     )  # fmt: skip
 

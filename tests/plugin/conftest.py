@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -26,6 +27,9 @@ for name in (
     "scipy.stats",
 ):
     importlib.import_module(name)
+with suppress(ImportError):  # the extra `report`
+    for name in ("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg"):
+        importlib.import_module(name)
 for stage in ("evaluate", "optimize", "distill", "finetuning", "runtime"):
     importlib.import_module(f"pipeline.stages.{stage}")
 for layer in ("lifecycle", "tasks.news", "testing.options"):

@@ -64,30 +64,21 @@ def test_its_extra_is_asked_for_before_a_test_runs(project, monkeypatch):
     result.stderr.fnmatch_lines(["*comes with the extra 'report'*"])
 
 
-def test_under_xdist_there_is_one_table_with_all_that_any_worker_ran(project, job_summary):
-    result = project.runpytest(
-        "-n", "2", "--dist", "each", "-m", "not latency", "--report", "out", "--report-json", "out/report.json"
-    )
+def test_under_xdist_there_is_one_report_and_it_is_that_of_one_process(project, job_summary):
+    asked = ("-m", "not latency", "--report", "one", "--report-json", "one.json")
+    project.runpytest(*asked).assert_outcomes(passed=5, deselected=1)
+    job_summary.unlink()
+    result = project.runpytest("-n", "2", *(word.replace("one", "two") for word in asked))
     lines = result.stdout.str().splitlines()
-    assert sum("distillation" in line for line in lines) == 1
+    assert sum("- distillation -" in line for line in lines) == 1
     for title in ("teacher ", "optimised teacher", "untuned student", "distilled student"):
         assert sum(line.startswith(f" {title}") for line in lines) == 1
     assert sum(line.startswith("gate retention holds") for line in lines) == 1
-    written = json.loads((project.path / "out" / "report.json").read_text("utf-8"))
-    assert list(written["stages"]) == STAGES
-    assert [gate["name"] for gate in written["gates"]] == ["teacher_accuracy", "retention"]
-    assert written["economics"]["one_off"] > 0
-    assert job_summary.read_text("utf-8").count("## ") == 1
-    assert (project.path / "out" / "index.html").exists()
-
-
-def test_workers_that_ran_other_stages_come_together(project):
-    whole = project.runpytest("-m", "not latency", "--report-json", "one.json", "--report", "one", "-p", "no:xdist")
-    whole.assert_outcomes(passed=5, deselected=1)
-    project.runpytest("-n", "2", "-m", "not latency", "--report-json", "two.json", "--report", "two")
     one, two = (json.loads((project.path / f"{name}.json").read_text("utf-8")) for name in ("one", "two"))
+    assert list(two["stages"]) == STAGES
     assert one == two
     assert (project.path / "one" / "index.html").read_bytes() == (project.path / "two" / "index.html").read_bytes()
+    assert job_summary.read_text("utf-8").count("## ") == 1
 
 
 def test_under_xdist_what_was_accepted_is_said(project):

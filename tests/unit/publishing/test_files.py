@@ -45,7 +45,7 @@ def test_a_folder_that_is_a_file_is_refused(project, capsys):
 
 def test_a_secret_is_in_neither_file(tmp_path):
     key = "sk-proj-" + "a1B2c3D4" * 6
-    write_report(made_up(6, key), tmp_path)
+    write_report(made_up(6, f" {key}"), tmp_path)
     for path in tmp_path.iterdir():
         assert key not in path.read_text("utf-8")
         assert "[secret:" in path.read_text("utf-8")
@@ -61,5 +61,5 @@ def test_a_job_summary_grows(tmp_path, monkeypatch):
 
 def test_a_job_summary_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "folder"))
-    with pytest.raises(ReportError, match="GITHUB_STEP_SUMMARY names .*folder, which cannot be written"):
+    with pytest.raises(ReportError, match=r"GITHUB_STEP_SUMMARY names .*folder, which cannot be written"):
         append_to_job_summary(made_up(6))

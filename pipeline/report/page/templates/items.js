@@ -21,14 +21,14 @@
     make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 
   const side = (one, index) => {
-    const block = make("div", {}, make("h4", {}, `${players[index]}: ${one.answer}, ${one.correct ? "right" : "wrong"}`),
+    const block = make("div", {}, make("h3", {}, `${players[index]}: ${one.answer}, ${one.correct ? "right" : "wrong"}`),
       pairs([...one.fields, ["took", one.took]]));
     if (one.place) block.append(make("p", {}, "recorded in ", make("a", { href: one.place[1] }, one.place[0])));
     return block;
   };
   const detail = (item) => {
     const cell = make("td", { colspan: 3 + players.length, role: "cell" }, pairs(item.inputs));
-    const golden = make("div", {}, make("h4", {}, `expected: ${item.expected}`), pairs([["difficulty", item.difficulty], ...item.golden]));
+    const golden = make("div", {}, make("h3", {}, `expected: ${item.expected}`), pairs([["difficulty", item.difficulty], ...item.golden]));
     cell.append(make("div", { class: "sides" }, golden, ...item.answers.map(side)));
     return make("tr", { class: "detail", role: "row", id: "detail" }, cell);
   };
@@ -85,7 +85,7 @@
     try { id = decodeURIComponent(match[1]); } catch { return; }
     const index = items.findIndex((item) => item.id === id);
     if (index < 0) return;
-    $("filters").reset();
+    for (const id of ["search", ...filters.map((name) => `filter-${name}`)]) $(id).value = "";
     found = items;
     page = Math.floor(index / PAGE);
     draw();
