@@ -14,7 +14,9 @@ def ending(run: Run) -> str:
     """Plain text of at most `WIDTH` columns; no gates where none was measured."""
     lines = [run.decision.headline] if run.verdicts else []
     gates = [str(verdict).splitlines()[0] for verdict in run.verdicts]
-    gates += [f"gate {name} not measured: {why}" for name, why in run.unmeasured.items()] if run.verdicts else []
+    for why in dict.fromkeys(run.unmeasured.values()) if run.verdicts else ():
+        names = ", ".join(name for name, reason in run.unmeasured.items() if reason == why)
+        gates.append(f"not measured: {names} ({why})")
     return "".join(map(_wrapped, lines)) + lifecycle_table(run.summary, WIDTH) + "".join(map(_wrapped, gates))
 
 

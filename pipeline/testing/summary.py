@@ -32,6 +32,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show what the stages that ran came to, and what `--record` did not get to; quiet with `-q`."""
     lifecycle = config.stash.get(LIFECYCLE, None)
+    if config.getoption("report") and not (lifecycle and lifecycle.scorecards) and config.get_verbosity() >= 0:
+        terminalreporter.write_line("no page: no stage was evaluated")
     if lifecycle is None:
         return
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:

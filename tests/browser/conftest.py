@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="the driver comes with the extra 'browser'")
+pytest.importorskip("selenium", reason="the driver comes with the extra 'browser'")
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
+from selenium import webdriver
+
 from pipeline.report.page import render
 from tests.reports import HOSTILE, made_up
 

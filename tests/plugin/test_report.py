@@ -39,7 +39,9 @@ def test_a_run_of_one_stage_has_a_page_of_it(project):
 
 def test_a_run_without_stages_writes_nothing(project, job_summary):
     project.makepyfile(test_plain="def test_plain(): pass")
-    project.runpytest("--report", "out", "test_plain.py").assert_outcomes(passed=1)
+    result = project.runpytest("--report", "out", "test_plain.py")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["no page: no stage was evaluated"])
     assert not (project.path / "out").exists()
     assert not job_summary.exists()
 

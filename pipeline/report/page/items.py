@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.replay.environment import scrubbed
 from pipeline.report.numbers import count, seconds
-from pipeline.report.page.prompts import shown
+from pipeline.report.page.prompts import fields, shown
 from pipeline.report.run import Run
 from pipeline.report.table import TITLES
 from pipeline.scorecard import ItemResult, Scorecard
@@ -41,14 +41,14 @@ def _item(run: Run, cards: tuple[Scorecard, ...], place: int) -> dict[str, Any]:
     first = cards[0].items[place]
     row = run.rows.get(first.id, {})
     asked = [[name.replace("_", " "), shown(row[name])] for name in run.inputs if name in row]
-    known = {"id", "difficulty", *run.inputs}
+    golden = {name: value for name, value in row.items() if name not in ("id", "difficulty", *run.inputs)}
     return {
         "id": first.id,
         "difficulty": first.difficulty,
         "expected": first.expected,
         "outcome": _outcome([card.items[place] for card in cards]),
         "inputs": asked,
-        "golden": [[name.replace("_", " "), shown(value)] for name, value in row.items() if name not in known],
+        "golden": [list(pair) for pair in fields(golden) if pair[1] != first.expected],
         "answers": [_answer(run, card, card.items[place]) for card in cards],
     }
 
@@ -59,7 +59,7 @@ def _answer(run: Run, card: Scorecard, item: ItemResult) -> dict[str, Any]:
     return {
         "answer": item.answer or "unparsed",
         "correct": item.correct,
-        "fields": [[name.replace("_", " "), shown(value)] for name, value in output.items()],
+        "fields": list(map(list, fields(output))),
         "took": f"{seconds(item.seconds)}, {count(item.prompt_tokens)} + {count(item.completion_tokens)} tokens"
         + ("" if item.alone else ", not alone"),
         "place": [link.label, link.address] if link else None,
