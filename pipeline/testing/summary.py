@@ -31,6 +31,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show what the stages that ran came to, and what `--record` did not get to; quiet with `-q`."""
+    if hasattr(config, "workerinput"):
+        return  # xdist's workers end so too, and only their controller knows all results
     lifecycle = config.stash.get(LIFECYCLE, None)
     if config.getoption("report") and not (lifecycle and lifecycle.scorecards) and config.get_verbosity() >= 0:
         terminalreporter.write_line("no page: no stage was evaluated")
@@ -76,7 +78,8 @@ def _kept_going(
 
 def _json(config: pytest.Config, lifecycle: Lifecycle) -> str:
     if path := config.getoption("report_json"):
-        content = as_json(lifecycle.report(), verdicts_of(config).values())
+        run = summarised(lifecycle, verdicts_of(config))
+        content = as_json(run.summary, run.verdicts)
         written = scrubbed(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
         try:
             write_atomically(Path(path), written.encode())
