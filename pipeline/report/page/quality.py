@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.comparison import Comparison
 from pipeline.report.numbers import count, dollars, percent, span
-from pipeline.report.page.svg import BOUND, FAINT, INK, MARKER, STAGE, Chart, drawn
+from pipeline.report.page.svg import BOUND, FAINT, INK, MARKER, STAGE, Chart, drawn, spread
 from pipeline.report.table import TITLES, LifecycleReport
 from pipeline.scorecard import Scorecard
 
@@ -32,10 +32,7 @@ def frontier(report: LifecycleReport) -> Chart | None:
         )
         for stage, card in cards.items():
             _with_interval(axes, stage, cost[stage], card)
-        if min(cost.values()) > 0 and max(cost.values()) > 5 * min(cost.values()):
-            axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: dollars(value))
-        axes.xaxis.set_minor_formatter(lambda value, _: "")
+        spread(axes, list(cost.values()), dollars)
         axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
         axes.set_xlabel("US dollars per 1,000 calls")
         axes.set_ylabel("accuracy")

@@ -63,7 +63,7 @@ def _figures(report: LifecycleReport) -> Iterator[tuple[str, str, str]]:
     yield "retention", percent(compared.retention), f"95 % interval {span(compared.retention_interval)}"
     lost, gained = count(len(compared.lost)), count(len(compared.gained))
     yield (
-        "accuracy",
+        "accuracy difference",
         points(compared.difference),
         f"{lost} items lost, {gained} gained, McNemar p = {probability(compared.mcnemar)}",
     )
@@ -97,11 +97,10 @@ def _gates(run: Run) -> Iterator[dict[str, str]]:
 def _stages(report: LifecycleReport) -> dict[str, Any]:
     cards = report.scorecards
     names = list(dict.fromkeys(name for card in cards.values() for name in card.secondary))
-    head = ["stage", "model", "accuracy", "95 % interval", "hard", *(name.replace("_", " ") for name in names)]
+    head = ["stage", "accuracy", "95 % interval", "hard", *(name.replace("_", " ") for name in names)]
     rows = [
         [
             TITLES[stage],
-            card.model,
             percent(card.accuracy.value),
             span(card.accuracy.interval),
             percent(card.accuracy_of("hard").value),
@@ -110,10 +109,11 @@ def _stages(report: LifecycleReport) -> dict[str, Any]:
             seconds(card.latency.p50),
             seconds(card.latency.p95),
             dollars(report.cost_per_1000[stage]),
+            card.model,
         ]
         for stage, card in cards.items()
     ]
-    return {"head": [*head, "unparsed", "p50", "p95", "per 1,000"], "rows": rows}
+    return {"head": [*head, "unparsed", "p50", "p95", "per 1,000", "model"], "rows": rows}
 
 
 def _provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.report.numbers import count, decimal, dollars, magnitude, percent, seconds
-from pipeline.report.page.svg import BOUND, STAGE, Chart, drawn
+from pipeline.report.page.svg import BOUND, STAGE, Chart, drawn, spread
 from pipeline.report.table import TITLES
 from pipeline.scorecard import Scorecard
 
@@ -34,11 +34,7 @@ def latency(cards: Sequence[Scorecard]) -> Chart | None:
     def draw(axes: Axes) -> None:
         for (card, values), dash in zip(timed, DASHES, strict=False):
             axes.ecdf(values, color=STAGE[card.stage], ls=dash, label=TITLES[card.stage])
-        positive = [value for _, values in timed for value in values if value > 0]
-        if max(positive) > 5 * min(positive):
-            axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: seconds(value) if value > 0 else "0")
-        axes.xaxis.set_minor_formatter(lambda value, _: "")
+        spread(axes, [value for _, values in timed for value in values], seconds)
         axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
         axes.set_xlabel("a call took at most")
         axes.set_ylabel("share of calls")

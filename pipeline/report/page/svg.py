@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,21 @@ def drawn(
         metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", transparent=True, metadata=metadata)
     return Markup(_embedded(out.getvalue(), name, alternative))  # noqa: S704  # every text in it is matplotlib's, escaped
+
+
+def spread(axes: Axes, values: Sequence[float], render: Callable[[float], str]) -> None:
+    """A horizontal axis on which `values` can be told apart: logarithmic where they differ much, few labels always."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    positive = [value for value in values if value > 0]
+    span = max(positive) / min(positive) if len(positive) == len(values) else 1
+    if span > 5:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 20 else (1, 3) if span < 1000 else (1,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.locator_params(axis="x", nbins=4)
+    axes.xaxis.set_major_formatter(lambda value, _: render(value))
 
 
 def _embedded(svg: str, name: str, alternative: str) -> str:

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
 pytest.importorskip("jinja2", reason="the page's templates come with the extra 'report'")
+from pipeline.comparison import Comparison
+from pipeline.cost import Economics
 from pipeline.errors import MissingExtraError
 from pipeline.replay import environment
 from pipeline.report.page import render
@@ -191,3 +193,31 @@ def test_without_its_extra_it_names_the_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="extra 'report'"):
         render(Run("news", LifecycleReport("local", {}, {}, None)))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["never right", "half", "always right"])
+@pytest.mark.parametrize("seconds", [0.0, 0.002, 400.0])
+def test_figures_at_the_edge_are_drawn_too(share, seconds):
+    run = made_up(8)
+    cards = {}
+    for stage, card in run.summary.scorecards.items():
+        items = [
+            replace(item, correct=place < share * card.n, seconds=seconds * (place + 1), alone=place < 2)
+            for place, item in enumerate(card.items)
+        ]
+        cards[stage] = replace(card, items=tuple(items))
+    costs = dict.fromkeys(cards, 0.0)
+    compared = Comparison(cards["optimized"], cards["distilled"], 0.0, 0.0)
+    summary = LifecycleReport("local", cards, costs, compared, Economics(0.0, 0.0, 0.0))
+    seen = Seen(render(replace(run, summary=summary, losses=((1, 0.5),))))
+    drawn = " ".join(chart["aria-label"] for chart in seen.every("svg"))
+    assert "Accuracy against cost" in drawn
+    assert ("The student keeps" in drawn) is (share > 0)
+    assert ("Distribution of the seconds" in drawn) is (seconds > 0)
+
+
+def test_a_plot_over_less_than_a_decade_has_labels(page):
+    latency = page[page.index('id="plot-latency"') :]
+    labels = re.findall(r">([\d.]+ m?s)</text>", latency[: latency.index("</svg>")])
+    assert len(labels) >= 3
+    assert len(labels) == len(set(labels))
