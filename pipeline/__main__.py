@@ -1,7 +1,7 @@
 """`python -m pipeline`: replay the lifecycle and print its table.
 
-`check` its tapes; `bench` what replay costs; `serve` the local endpoint; `export` and `import`: tapes to stock vcrpy's
-cassettes and back.
+`report` writes it as a page; `check` its tapes; `bench` what replay costs; `serve` the local endpoint; `export` and
+`import`: tapes to stock vcrpy's cassettes and back.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="replay the recorded distillation and print its table (the default)")
+    report = commands.add_parser("report", help="the same, written as a page and as Markdown (extra: report)")
+    report.add_argument("--to", default=Path("report"), type=Path, metavar="DIR", help="where to; default: report")
     export = commands.add_parser("export", help="write tapes as YAML cassettes that stock vcrpy plays")
     export.add_argument("--to", required=True, type=Path, dest="folder", metavar="DIR", help="where they go")
     bring = commands.add_parser("import", help="make tapes of vcrpy's YAML cassettes, one named after each stage")
@@ -42,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     bench.add_argument("--quick", action="store_true", help="a tenth of the size: rougher, in about a minute")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
-    for command in (run, check, export, bring, bench):
+    for command in (run, report, check, export, bring, bench):
         command.add_argument("--profile", default=argparse.SUPPRESS, help="the same")
     serve = commands.add_parser("serve", help="serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
@@ -57,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif chosen.command == "check":
             return _check(chosen.profile, chosen.replay, chosen.json)
         else:
-            _run(chosen.profile)
+            _run(chosen.profile, chosen.to if chosen.command == "report" else None)
     except DistillgateError as error:
         print(scrubbed(f"error: {error}"), file=sys.stderr)  # noqa: T201
         return 1
@@ -69,18 +71,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(profile: str | None) -> None:
+def _run(profile: str | None, folder: Path | None) -> None:
     from pipeline.lifecycle import Lifecycle
-    from pipeline.report.table import lifecycle_table
+    from pipeline.publishing.files import write_report
+    from pipeline.publishing.gather import gathered, measured, summarised
+    from pipeline.report.ending import ending
+    from pipeline.report.page import require
     from pipeline.stages.graph import EVALUATIONS
 
+    if folder is not None:
+        require()  # now, and not after the replay
     lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
         print(scrubbed(f"note: {notice}"), file=sys.stderr)  # noqa: T201
     with _hushed():
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
-    sys.stdout.write(scrubbed(lifecycle_table(lifecycle.report())))
+        verdicts, unmeasured = measured(lifecycle)
+    sys.stdout.write(scrubbed(ending(summarised(lifecycle, verdicts, unmeasured))))
+    if folder is not None:
+        page = write_report(gathered(lifecycle, verdicts, folder, unmeasured), folder)
+        sys.stdout.write(scrubbed(f"page: {page}\n"))
 
 
 def _transfer(chosen: argparse.Namespace) -> None:

@@ -127,8 +127,9 @@ class Comparison:
 
     @property
     def latency_ratio(self) -> float:
-        """Student's median seconds a call ÷ teacher's, over calls that ran alone."""
-        return self.student.latency.p50 / self.teacher.latency.p50
+        """Student's median seconds a call ÷ teacher's, over calls that ran alone; nan where those are not known."""
+        teacher = self.teacher.latency.p50
+        return self.student.latency.p50 / teacher if teacher else math.nan
 
     @property
     def _paired(self) -> Paired:

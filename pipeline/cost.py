@@ -60,12 +60,13 @@ class Ledger:
     def __init__(self, profile: Profile) -> None:
         """Prices come from `profile`, else from the `genai-prices` package."""
         self._profile = profile
-        self._calls: dict[str, list[Call]] = {}
+        self.calls: dict[str, list[Call]] = {}
+        """Of each stage that has run."""
         self.training: TuningReport | None = None
 
     def add(self, stage: str, calls: Sequence[Call]) -> None:
         """Note the calls of a stage that has run."""
-        self._calls[stage] = list(calls)
+        self.calls[stage] = list(calls)
 
     def add_training(self, report: TuningReport) -> None:
         """Note the fine-tuning job."""
@@ -77,7 +78,7 @@ class Ledger:
         Raises:
             PriceError: a price is not known.
         """
-        calls = self._calls[stage]
+        calls = self.calls[stage]
         return self._entry(calls, self._total(calls))
 
     def entries(self) -> dict[str, StageCost]:
@@ -86,11 +87,11 @@ class Ledger:
         The training has no calls; its tokens are those that it was trained on, over all epochs.
         """
         found = {}
-        for stage in self._calls:
+        for stage in self.calls:
             try:
                 found[stage] = self.stage(stage)
             except PriceError:
-                found[stage] = self._entry(self._calls[stage], math.nan)
+                found[stage] = self._entry(self.calls[stage], math.nan)
         if self.training is not None:
             try:
                 dollars = self.training_dollars()
@@ -104,7 +105,7 @@ class Ledger:
 
         Machine time counts the calls that ran alone, so that teacher and student are compared without queueing.
         """
-        calls = self._calls[stage]
+        calls = self.calls[stage]
         if self._profile.machine_usd_per_hour is not None:
             calls = [call for call in calls if call.in_flight == 1] or calls
         return 1000 * self._total(calls) / len(calls)
@@ -132,7 +133,7 @@ class Ledger:
         Raises:
             PriceError: a price is not known.
         """
-        made = [stage for stage in ONE_OFF if stage in self._calls]
+        made = [stage for stage in ONE_OFF if stage in self.calls]
         return Economics(
             one_off=sum(self.stage(stage).dollars for stage in made) + self.training_dollars(),
             teacher_per_1000=self.cost_per_1000(teacher),

@@ -74,3 +74,7 @@ class PriceError(DistillgateError):
 
 class LocalEndpointError(DistillgateError):
     """The local endpoint, one of its models or its training data cannot be used."""
+
+
+class ReportError(DistillgateError):
+    """A report cannot be written where it was asked for."""

@@ -186,6 +186,7 @@ class Lifecycle:
         from pipeline.stages.evaluate import evaluate
 
         program = self._program(stage)
+        outputs: dict[str, dict[str, Any]] = {}
         with self._stage(stage):
             items = evaluate(
                 program,
@@ -193,9 +194,10 @@ class Lifecycle:
                 self.task,
                 num_threads=self.profile.num_threads,
                 alone=self.profile.alone,
+                outputs=outputs,
             )
         name = program.predictors()[0].lm.model
-        return Scorecard(stage, name, tuple(items), self.headers[stage])
+        return Scorecard(stage, name, tuple(items), self.headers[stage], outputs)
 
     def _program(self, stage: str) -> dspy.Module:
         (model,) = self.profile.players(stage)

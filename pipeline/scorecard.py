@@ -6,9 +6,12 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+UNPARSED = "answer as it came"
+"""Stands for the fields of an answer that did not parse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,10 @@ class Scorecard:
     items: tuple[ItemResult, ...]
     provenance: Mapping[str, Any]
     """Models, data fingerprint, library versions, seed and date of the recording."""
+
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """Item id → every field of its answer, or its text as `UNPARSED`. Held by a scorecard whose stage ran in this
+    process; never stored, so that accepted results stay small, and never compared."""
 
     @property
     def n(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 NONE = "-"
 """Stands for a number that there is none of."""
@@ -34,9 +35,14 @@ def milliseconds(value: float) -> str:
 
 
 def dollars(value: float) -> str:
-    """US dollars: `$2.25`, `$0.27`, with four decimals below ten cents: `$0.0041`, and `<$0.0001` below those."""
+    """US dollars: `$2.25`, `$0.27`, with four decimals below ten cents: `$0.0041`, and `<$0.0001` below those.
+
+    A loss has its sign in front: `-$0.27`.
+    """
     if math.isnan(value):
         return NONE
+    if value < 0:
+        return f"-{dollars(-value)}"
     if 0 < value < 0.00005:
         return "<$0.0001"
     return f"${value:,.2f}" if value == 0 or value >= 0.095 else f"${value:.4f}"
@@ -57,3 +63,33 @@ def ratio(value: float) -> str:
 def points(difference: float) -> str:
     """A signed difference of two shares, in percentage points: `+1.3 pp`."""
     return NONE if math.isnan(difference) else f"{100 * difference:+z.1f} pp"
+
+
+def decimal(value: float, decimals: int = 2) -> str:
+    """A plain score: `0.82`."""
+    return NONE if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def count(number: float) -> str:
+    """How many there are of something: `240`, `12,345`; nothing where they never end."""
+    return f"{number:,.0f}" if math.isfinite(number) else NONE
+
+
+def magnitude(number: float) -> str:
+    """A count where there is little room: `950`, `12 k`, `1.2 M`."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def probability(value: float) -> str:
+    """A p-value, with two digits that count: `0.0021`, `0.38`, `1`, and `<0.0001` below that."""
+    if math.isnan(value):
+        return NONE
+    return f"{value:.2g}" if value >= 0.0001 else "<0.0001"
+
+
+def span(limits: tuple[float, float], render: Callable[[float], str] = percent) -> str:
+    """An interval, each end as `render` writes it: `84.1 % to 92.6 %`."""
+    return NONE if any(map(math.isnan, limits)) else f"{render(limits[0])} to {render(limits[1])}"

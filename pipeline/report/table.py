@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.comparison import Comparison
-from pipeline.report.numbers import NONE, dollars, percent, ratio, seconds
+from pipeline.report.numbers import NONE, count, decimal, dollars, percent, probability, ratio, seconds, span
 from pipeline.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
             percent(card.accuracy.value),
             f"{100 * low:.1f}-{100 * high:.1f}",
             percent(card.accuracy_of("hard").value),
-            *[f"{card.secondary[name]:.2f}" if name in card.secondary else NONE for name in names],
+            *[decimal(card.secondary[name]) if name in card.secondary else NONE for name in names],
             percent(card.parse_failures.value),
             seconds(card.latency.p50),
             seconds(card.latency.p95),
@@ -82,18 +82,17 @@ def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
 def _lines(report: LifecycleReport) -> list[str]:
     lines = []
     if (compared := report.comparison) is not None:
-        low, high = compared.retention_interval
         lines.append(
-            f"retention {percent(compared.retention)} (95 % interval {percent(low)} to {percent(high)}), "
+            f"retention {percent(compared.retention)} (95 % interval {span(compared.retention_interval)}), "
             f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
         )
-        lines.append(f"McNemar p = {compared.mcnemar:.2g}; {compared.tier.name}: {compared.tier.advice}")
+        lines.append(f"McNemar p = {probability(compared.mcnemar)}; {compared.tier.name}: {compared.tier.advice}")
         lines.append(
             f"cost per 1,000 calls {ratio(compared.cost_reduction)} lower, "
             f"a median call in {ratio(compared.latency_ratio)} of the teacher's time"
         )
     if (economics := report.economics) is not None:
-        paid = f"{economics.break_even:,.0f} calls" if math.isfinite(economics.break_even) else "no number of calls"
+        paid = f"{count(economics.break_even)} calls" if math.isfinite(economics.break_even) else "no number of calls"
         lines.append(
             f"the distillation cost {dollars(economics.one_off)} and has paid for itself after {paid}; "
             f"a million calls save {dollars(economics.saving_per_million)}"
@@ -101,13 +100,18 @@ def _lines(report: LifecycleReport) -> list[str]:
     if report.unpriced:
         lines.append(report.unpriced)
     if report.scorecards:
-        cards = list(report.scorecards.values())
-        days = ("begun", "recorded")
-        dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
-        lines.append(
-            f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
-            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {report.profile}"
-        )
-        alone = min(card.latency.n for card in cards)
+        lines.append(origin(report))
+        alone = min(card.latency.n for card in report.scorecards.values())
         lines.append(f"p50 and p95 are seconds of a call as recorded, over the {alone} or more that ran alone")
     return lines
+
+
+def origin(report: LifecycleReport) -> str:
+    """Where the figures of a report with scorecards come from: items, data, days of recording, profile."""
+    cards = list(report.scorecards.values())
+    days = ("begun", "recorded")
+    dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
+    return (
+        f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {report.profile}"
+    )

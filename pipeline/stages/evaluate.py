@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -11,7 +11,7 @@ from dspy.evaluate import Evaluate
 from dspy.utils.exceptions import AdapterParseError
 
 from pipeline.calls import Call, listening
-from pipeline.scorecard import ItemResult
+from pipeline.scorecard import UNPARSED, ItemResult
 
 if TYPE_CHECKING:
     from pipeline.task import Task
@@ -23,6 +23,7 @@ def evaluate(
     task: Task,
     num_threads: int = 1,
     alone: int = 0,
+    outputs: MutableMapping[str, dict[str, Any]] | None = None,
 ) -> list[ItemResult]:
     """Score `program` on `examples`; the results stand in the order of the examples.
 
@@ -33,6 +34,8 @@ def evaluate(
         num_threads: calls in flight at a time.
         alone: so many items, spread evenly over the split, are run first and one at a time: their seconds are the
             model's and not those of a queue.
+        outputs: receives every field of each answer, JSON-ready, by the item's id; of one that does not parse its text
+            as `UNPARSED`.
 
     Raises:
         Exception: whatever a call raises, except an answer that does not parse, which is a result of its own.
@@ -44,7 +47,10 @@ def evaluate(
     for indices, threads in ((sorted(first), 1), (rest, num_threads)):
         if indices:
             scored = _score(program, [examples[index] for index in indices], task, threads)
-            results.update(zip(indices, scored, strict=True))
+            for index, (example, prediction, score) in zip(indices, scored, strict=True):
+                results[index] = _result(example, prediction, score, task)
+                if outputs is not None:
+                    outputs[example.id] = _fields(prediction)
     return [results[index] for index in range(len(examples))]
 
 
@@ -60,16 +66,18 @@ class _Observed(dspy.Module):
     def forward(self, **inputs: Any) -> dspy.Prediction:
         with listening() as calls:
             try:
-                answer, failed = self.program(**inputs), False
-            except AdapterParseError:
-                answer, failed = dspy.Prediction(), True
+                answer, text = self.program(**inputs), None
+            except AdapterParseError as error:
+                answer, text = dspy.Prediction(), error.lm_response or ""
             except Exception as error:
                 self.error = self.error or error
                 raise
-        return dspy.Prediction(answer=answer, parse_failure=failed, calls=tuple(calls))
+        return dspy.Prediction(answer=answer, unparsed=text, parse_failure=text is not None, calls=tuple(calls))
 
 
-def _score(program: dspy.Module, examples: Sequence[dspy.Example], task: Task, num_threads: int) -> list[ItemResult]:
+def _score(
+    program: dspy.Module, examples: Sequence[dspy.Example], task: Task, num_threads: int
+) -> list[tuple[dspy.Example, dspy.Prediction, bool]]:
     observed = _Observed(program)
 
     def metric(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
@@ -87,7 +95,7 @@ def _score(program: dspy.Module, examples: Sequence[dspy.Example], task: Task, n
         if observed.error is not None:
             raise observed.error from error
         raise
-    return [_result(example, prediction, bool(score), task) for example, prediction, score in outcome.results]
+    return [(example, prediction, bool(score)) for example, prediction, score in outcome.results]
 
 
 def _result(example: dspy.Example, prediction: dspy.Prediction, correct: bool, task: Task) -> ItemResult:
@@ -106,3 +114,18 @@ def _result(example: dspy.Example, prediction: dspy.Prediction, correct: bool, t
         seconds=sum(call.seconds for call in calls),
         alone=all(call.in_flight == 1 for call in calls),
     )
+
+
+def _fields(prediction: dspy.Prediction) -> dict[str, Any]:
+    if prediction.parse_failure:
+        return {UNPARSED: prediction.unparsed}
+    return {name: _plain(value) for name, value in prediction.answer.items()}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold as it is, anything else as its text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(child) for child in value]
+    return {str(key): _plain(child) for key, child in value.items()} if isinstance(value, dict) else str(value)

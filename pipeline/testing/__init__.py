@@ -7,5 +7,6 @@ pytest_plugins = [
     "pipeline.testing.gates",
     "pipeline.testing.latency",
     "pipeline.testing.baseline",
+    "pipeline.testing.workers",
     "pipeline.testing.summary",
 ]

@@ -14,6 +14,11 @@ from pipeline.verdict import Verdict
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
 
 
+def verdicts_of(config: pytest.Config) -> dict[str, Verdict]:
+    """The gates that were measured so far, held or not."""
+    return config.stash.setdefault(VERDICTS, {})
+
+
 @pytest.fixture
 def gate(lifecycle: Lifecycle, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Callable[[str], Verdict]:
     """`gate("retention")` measures the gate of that name and fails unless it holds; its numbers go to JUnit too."""
@@ -30,7 +35,7 @@ def gate(lifecycle: Lifecycle, pytestconfig: pytest.Config, request: pytest.Fixt
                 lambda item: lifecycle.golden.excerpt(item, lifecycle.task.inputs[0]),
             ),
         )
-        pytestconfig.stash.setdefault(VERDICTS, {})[name] = verdict
+        verdicts_of(pytestconfig)[name] = verdict
         for key in ("value", "bound", "n", "interval"):
             # not record_property: it warns of JUnit's newer schema, which has no place for a test's properties
             request.node.user_properties.append((f"{name}.{key}", getattr(verdict, key)))

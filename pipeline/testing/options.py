@@ -10,6 +10,7 @@ import pytest
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
 from pipeline.replay.environment import scrubbed
+from pipeline.report.page import require
 from pipeline.settings import NoProjectError, Settings, find_root, load_settings
 from pipeline.stages.graph import STAGES
 
@@ -29,7 +30,7 @@ LIFECYCLE = pytest.StashKey[Lifecycle]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--profile`, `--record`, `--report-json` and `--update-golden`."""
+    """Add `--profile`, `--record`, `--report`, `--report-json` and `--update-golden`."""
     group = parser.getgroup("distillgate")
     group.addoption("--profile", metavar="NAME", help="who plays: a profile of [tool.distillgate.profiles]")
     group.addoption(
@@ -39,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="STAGE,…",
         help="call the profile's endpoint and record instead of replaying: every stage, or with --record=STAGE,… "
         f"those named and all downstream of them; stages: {', '.join(STAGES)}",
+    )
+    group.addoption(
+        "--report", metavar="DIR", help="write the report as a page, DIR/index.html, and as Markdown, DIR/report.md"
     )
     group.addoption("--report-json", metavar="FILE", help="write scorecards, comparison and gates as JSON")
     group.addoption(
@@ -58,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     stages_to_record(config)
     try:
+        if config.getoption("report"):
+            require()  # now, and not after the tests
         config.stash[SETTINGS] = _settings(config)
     except NoProjectError:
         pass  # said to the first test that asks for a stage

@@ -1,42 +1,100 @@
-"""The lifecycle table at the end of a run, and what is wrong with its tapes."""
+"""How a run ends: what is wrong with its tapes, the lifecycle's table and gates, the reports that were asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
 
 from pipeline.checks.profile import check_files
+from pipeline.errors import DistillgateError, ReportError
 from pipeline.files import write_atomically
+from pipeline.lifecycle import Lifecycle
+from pipeline.publishing.files import append_to_job_summary, write_report
+from pipeline.publishing.gather import gathered, summarised
 from pipeline.replay.environment import scrubbed
+from pipeline.report.ending import ending
 from pipeline.report.findings import finding_line
 from pipeline.report.machine import as_json
-from pipeline.report.table import lifecycle_table
-from pipeline.testing.gates import VERDICTS
+from pipeline.testing.gates import verdicts_of
 from pipeline.testing.options import LIFECYCLE
+
+SESSION = pytest.StashKey[pytest.Session]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep the session: a report that cannot be written fails it."""
+    session.config.stash[SESSION] = session
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show what the stages that ran came to, and what `--record` did not get to; quiet with `-q`."""
+    if hasattr(config, "workerinput"):
+        return  # xdist's workers end so too, and only their controller knows all results
     lifecycle = config.stash.get(LIFECYCLE, None)
+    if config.getoption("report") and not (lifecycle and lifecycle.scorecards) and config.get_verbosity() >= 0:
+        terminalreporter.write_line("no page: no stage was evaluated")
     if lifecycle is None:
         return
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
-    if (path := config.getoption("report_json")) and lifecycle.scorecards:
-        content = as_json(lifecycle.report(), config.stash.get(VERDICTS, {}).values())
-        written = scrubbed(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
-        write_atomically(Path(path), written.encode())
-    if config.get_verbosity() < 0:
-        return
+    if config.get_verbosity() >= 0:
+        _show(terminalreporter, config, lifecycle)
+    if lifecycle.scorecards:
+        for publish in (_json, _page, _job_summary):
+            _kept_going(terminalreporter, config, lifecycle, publish)
+
+
+def _show(terminalreporter: pytest.TerminalReporter, config: pytest.Config, lifecycle: Lifecycle) -> None:
     for finding in check_files(lifecycle.settings, lifecycle.task.name):
         if finding.severity != "note":
             line = scrubbed(finding_line(finding))
             terminalreporter.write_line(line, **{"red" if finding.severity == "error" else "yellow": True})
-    if not lifecycle.scorecards:
-        return
-    terminalreporter.section("distillation", sep="-")
-    terminalreporter.write(scrubbed(lifecycle_table(lifecycle.report(), width=100)))
-    for verdict in config.stash.get(VERDICTS, {}).values():
-        terminalreporter.write_line(scrubbed(str(verdict).splitlines()[0]))
+    if lifecycle.scorecards:
+        terminalreporter.section("distillation", sep="-")
+        run = summarised(lifecycle, verdicts_of(config))
+        terminalreporter.write(scrubbed(ending(run)))
+
+
+def _kept_going(
+    terminalreporter: pytest.TerminalReporter,
+    config: pytest.Config,
+    lifecycle: Lifecycle,
+    publish: Callable[[pytest.Config, Lifecycle], str],
+) -> None:
+    """Say where something was written; where it could not be, say that, and let the run fail and end as it would."""
+    try:
+        line = publish(config, lifecycle)
+    except DistillgateError as error:
+        terminalreporter.write_line(scrubbed(f"error: {error}"), red=True)
+        session = config.stash[SESSION]
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+    else:
+        if line and config.get_verbosity() >= 0:
+            terminalreporter.write_line(scrubbed(line))
+
+
+def _json(config: pytest.Config, lifecycle: Lifecycle) -> str:
+    if path := config.getoption("report_json"):
+        run = summarised(lifecycle, verdicts_of(config))
+        content = as_json(run.summary, run.verdicts)
+        written = scrubbed(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
+        try:
+            write_atomically(Path(path), written.encode())
+        except OSError as error:
+            raise ReportError(f"{path} cannot be written: {error.strerror}; name another file") from error
+    return ""
+
+
+def _page(config: pytest.Config, lifecycle: Lifecycle) -> str:
+    if not (asked := config.getoption("report")):
+        return ""
+    page = write_report(gathered(lifecycle, verdicts_of(config), Path(asked)), Path(asked))
+    return f"page: {page}"
+
+
+def _job_summary(config: pytest.Config, lifecycle: Lifecycle) -> str:
+    append_to_job_summary(summarised(lifecycle, verdicts_of(config)))
+    return ""

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -26,6 +27,9 @@ for name in (
     "scipy.stats",
 ):
     importlib.import_module(name)
+with suppress(ImportError):  # the extra `report`
+    for name in ("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg"):
+        importlib.import_module(name)
 for stage in ("evaluate", "optimize", "distill", "finetuning", "runtime"):
     importlib.import_module(f"pipeline.stages.{stage}")
 for layer in ("lifecycle", "tasks.news", "testing.options"):
@@ -57,7 +61,7 @@ def test_accepted(accepted): accepted("student")
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "GITHUB_STEP_SUMMARY")}
     with served(Endpoint()) as endpoint:
         write_project(folder, endpoint.url)
         (folder / "test_gates.py").write_text(GATES, "utf-8")
@@ -73,7 +77,7 @@ def recorded(tmp_path_factory):
 @pytest.fixture
 def project(recorded, pytester, monkeypatch):
     """`pytester` in a copy of the recorded project, as a user's shell outside of CI would run it."""
-    for name in ("CI", "DISTILLGATE_PROFILE", "PYTEST_XDIST_WORKER", "CLOUD_KEY"):
+    for name in ("CI", "DISTILLGATE_PROFILE", "GITHUB_STEP_SUMMARY", "PYTEST_XDIST_WORKER", "CLOUD_KEY"):
         monkeypatch.delenv(name, raising=False)
     shutil.copytree(recorded, pytester.path, dirs_exist_ok=True)
     return pytester

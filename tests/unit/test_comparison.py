@@ -123,6 +123,10 @@ def test_latency_ratio_is_the_students_median_over_the_teachers():
     assert compare("11", "11", seconds=(2.0, 0.5)).latency_ratio == 0.25
 
 
+def test_where_the_teachers_seconds_are_not_known_there_is_no_latency_ratio():
+    assert math.isnan(compare("11", "11", seconds=(0.0, 0.5)).latency_ratio)
+
+
 def test_without_calls_made_alone_there_is_no_latency_ratio():
     compared = Comparison(card("optimized", "1", alone=False), card("distilled", "1"), 1.0, 1.0)
     assert math.isnan(compared.latency_ratio)

@@ -22,7 +22,7 @@ LAYERS = (
     ("gates",),
     ("recordings",),
     ("lifecycle", "transfer"),
-    ("checks", "bench"),
+    ("checks", "bench", "publishing"),
     ("testing", "__main__", "__init__"),
 )
 """From low to high: a part runs itself and lower ones, never a neighbour. So stages know nothing of cassettes
@@ -121,13 +121,14 @@ def test_a_part_runs_lower_parts_only():
         pytest.param(["vcr"], {"replay", "bench"}, id="vcrpy"),
         pytest.param(
             RECORDER,
-            {"replay", "estimate", "recordings", "lifecycle", "transfer", "checks", "bench", "testing"},
+            {"replay", "estimate", "recordings", "lifecycle", "transfer", "checks", "bench", "publishing", "testing"},
             id="cassettes",
         ),
-        pytest.param(["pipeline.lifecycle"], {"checks", "bench", "testing", "__main__"}, id="lifecycle"),
+        pytest.param(["pipeline.lifecycle"], {"checks", "bench", "publishing", "testing", "__main__"}, id="lifecycle"),
         pytest.param(["pipeline.local"], {"local", "__main__"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"cost"}, id="published-prices"),
         pytest.param(["rich"], {"report"}, id="rich"),
+        pytest.param(["jinja2", "markupsafe", "matplotlib"], {"report"}, id="what-draws-the-page"),
         pytest.param(["torch", "transformers", "starlette", "uvicorn"], {"local"}, id="what-the-extra-brings"),
     ],
 )

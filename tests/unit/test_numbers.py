@@ -4,7 +4,20 @@ import math
 
 import pytest
 
-from pipeline.report.numbers import NONE, dollars, megabytes, percent, points, ratio, seconds
+from pipeline.report.numbers import (
+    NONE,
+    count,
+    decimal,
+    dollars,
+    magnitude,
+    megabytes,
+    percent,
+    points,
+    probability,
+    ratio,
+    seconds,
+    span,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +129,51 @@ def test_a_difference_of_shares_reads_in_signed_percentage_points(difference, te
     assert points(difference) == text
 
 
-@pytest.mark.parametrize("render", [percent, seconds, dollars, ratio, points])
+@pytest.mark.parametrize("render", [percent, seconds, dollars, ratio, points, decimal, count, probability])
 def test_a_number_that_there_is_none_of_is_a_dash(render):
     assert render(math.nan) == NONE == "-"
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0.00"), (0.815, "0.81"), (1, "1.00"), (12.345, "12.35")])
+def test_a_score_reads_with_two_decimals(value, text):
+    assert decimal(value) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0"), (240, "240"), (12345, "12,345"), (1e6, "1,000,000"), (math.inf, NONE)]
+)
+def test_a_count_reads_in_full(number, text):
+    assert count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (950, "950"), (1000, "1 k"), (12_000, "12 k"), (1_250_000, "1.25 M"), (3e9, "3 G")],
+)
+def test_a_count_with_little_room_reads_in_thousands_and_millions(number, text):
+    assert magnitude(number) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (0.384, "0.38"), (0.0021, "0.0021"), (0.0001, "0.0001"), (0.00009, "<0.0001"), (0, "<0.0001")],
+)
+def test_a_probability_reads_with_two_digits_that_count(value, text):
+    assert probability(value) == text
+
+
+@pytest.mark.parametrize(
+    ("limits", "render", "text"),
+    [
+        ((0.841, 0.926), percent, "84.1 % to 92.6 %"),
+        ((-0.05, 0.031), points, "-5.0 pp to +3.1 pp"),
+        ((math.nan, 0.9), percent, NONE),
+    ],
+)
+def test_an_interval_reads_from_end_to_end(limits, render, text):
+    assert span(limits, render) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.27, "-$0.27"), (-0.0133, "-$0.0133"), (-1234.5, "-$1,234.50")])
+def test_a_loss_has_its_sign_in_front_of_the_dollar(value, text):
+    assert dollars(value) == text

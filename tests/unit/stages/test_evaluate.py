@@ -124,3 +124,21 @@ def test_an_error_of_the_metric_is_no_wrong_answer_either():
 
     with pytest.raises(ZeroDivisionError):
         evaluate(program(Canned()), examples(3), task(metric=broken))
+
+
+def test_every_field_of_each_answer_is_kept_for_who_asks_and_the_text_of_one_that_does_not_parse():
+    class Several(dspy.Module):
+        def __init__(self):
+            super().__init__()
+            self.ask = program(Canned({"q01": NONSENSE}))
+
+        def forward(self, question):
+            said = self.ask(question=question)
+            return dspy.Prediction(answer=said.answer, names=("A", "B"), odd={1: threading.Lock})
+
+    outputs = {}
+    evaluate(Several(), examples(2), task(), outputs=outputs)
+    assert outputs == {
+        "item-00": {"answer": "a00", "names": ["A", "B"], "odd": {"1": str(threading.Lock)}},
+        "item-01": {"answer as it came": NONSENSE},
+    }

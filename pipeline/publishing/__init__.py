@@ -1,0 +1,1 @@
+"""A run's results, gathered and written where people open them."""

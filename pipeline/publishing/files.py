@@ -1,0 +1,46 @@
+"""Write the reports: the page and its Markdown into a folder, the Markdown onto a job's summary."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.errors import ReportError
+from pipeline.files import write_atomically
+from pipeline.replay.environment import scrubbed
+from pipeline.report.markdown import as_markdown
+from pipeline.report.page import render
+from pipeline.report.run import Run
+
+PAGE, COMMENT = "index.html", "report.md"
+
+
+def write_report(run: Run, folder: Path) -> Path:
+    """Write `index.html` and `report.md` into `folder`, each whole or not at all; returns the page's path.
+
+    Raises:
+        MissingExtraError: what draws the page is not installed.
+        ReportError: the folder cannot be written to.
+    """
+    page, comment = render(run), as_markdown(run)
+    try:
+        write_atomically(folder / COMMENT, scrubbed(comment).encode())
+        write_atomically(folder / PAGE, scrubbed(page).encode())
+    except OSError as error:
+        raise ReportError(f"the report cannot be written to {folder}: {error.strerror}; name another folder") from error
+    return folder / PAGE
+
+
+def append_to_job_summary(run: Run) -> None:
+    """Add the Markdown to the file that GitHub shows as the job's summary; nothing where there is no such file.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    if not (path := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(scrubbed(as_markdown(run)))
+    except OSError as error:
+        raise ReportError(f"GITHUB_STEP_SUMMARY names {path}, which cannot be written: {error.strerror}") from error

@@ -1,0 +1,49 @@
+"""A small project, recorded once and replayed once."""
+
+import os
+import shutil
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from pipeline.lifecycle import Lifecycle
+from pipeline.settings import load_settings
+from pipeline.stages.graph import EVALUATIONS, STAGES
+from tests.endpoint import Endpoint, served
+from tests.projects import small_golden, write_project
+
+SIZES = {"train": 3, "dev": 1, "test": 2}
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded")
+    with served(Endpoint()) as endpoint:
+        write_project(folder, endpoint.url)
+        small_golden(folder / "golden" / "news", SIZES)
+        lifecycle = Lifecycle(load_settings(folder, "loopback"), record=STAGES)
+        for stage in EVALUATIONS:
+            lifecycle.scorecard(stage)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def replayed(recorded):
+    lifecycle = Lifecycle(load_settings(recorded, "loopback"))
+    for stage in EVALUATIONS:
+        lifecycle.scorecard(stage)
+    return lifecycle
+
+
+@pytest.fixture(autouse=True)
+def outside_of_github(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("GITHUB_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def project(recorded, tmp_path, monkeypatch):
+    """A copy, as the working folder."""
+    folder = shutil.copytree(recorded, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder

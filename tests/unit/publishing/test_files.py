@@ -1,0 +1,65 @@
+"""Reports are written where they were asked for, whole, and a refusal is one clear error."""
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
+from pipeline.__main__ import main
+from pipeline.errors import ReportError
+from pipeline.publishing.files import append_to_job_summary, write_report
+from tests.reports import made_up
+
+
+def test_the_command_writes_page_and_markdown_and_names_the_page(project, capsys):
+    assert main(["report", "--to", "out/deep"]) == 0
+    said = capsys.readouterr().out
+    assert "page: out/deep/index.html" in said
+    assert said.startswith("Yes: the student may replace the teacher, all 5 gates hold")
+    assert {path.name for path in (project / "out" / "deep").iterdir()} == {"index.html", "report.md"}
+
+
+def test_without_a_folder_it_goes_into_report(project):
+    assert main(["report"]) == 0
+    assert (project / "report" / "index.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_the_command_without_a_name_shows_decision_table_and_gates(project, capsys):
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    assert "gate retention holds: 100.0 % (must be ≥ 0.9" in said
+    assert max(map(len, said.splitlines())) <= 100
+    assert not (project / "report").exists()
+
+
+def test_two_reports_on_the_same_recording_are_the_same(project):
+    main(["report", "--to", "a"])
+    main(["report", "--to", "b"])
+    for name in ("index.html", "report.md"):
+        assert (project / "a" / name).read_bytes() == (project / "b" / name).read_bytes()
+
+
+def test_a_folder_that_is_a_file_is_refused(project, capsys):
+    (project / "taken").write_text("")
+    assert main(["report", "--to", "taken"]) == 1
+    assert "error: the report cannot be written to taken: " in capsys.readouterr().err
+
+
+def test_a_secret_is_in_neither_file(tmp_path):
+    key = "sk-proj-" + "a1B2c3D4" * 6
+    write_report(made_up(6, f" {key}"), tmp_path)
+    for path in tmp_path.iterdir():
+        assert key not in path.read_text("utf-8")
+        assert "[secret:" in path.read_text("utf-8")
+
+
+def test_a_job_summary_grows(tmp_path, monkeypatch):
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    append_to_job_summary(made_up(6))
+    assert path.read_text("utf-8").startswith("before\n## ")
+
+
+def test_a_job_summary_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "folder"))
+    with pytest.raises(ReportError, match=r"GITHUB_STEP_SUMMARY names .*folder, which cannot be written"):
+        append_to_job_summary(made_up(6))

@@ -1,0 +1,100 @@
+"""What the reports show is gathered from what ran: all of it, and nothing is run for it."""
+
+import pytest
+
+from pipeline.lifecycle import Lifecycle
+from pipeline.publishing.gather import NOT_ASKED, gathered, measured, prompts, summarised
+from pipeline.settings import load_settings
+
+
+@pytest.fixture(scope="module")
+def run(replayed):
+    return gathered(replayed, measured(replayed)[0], replayed.settings.root / "report")
+
+
+def test_every_bound_is_measured(replayed):
+    verdicts, unmeasured = measured(replayed)
+    assert list(verdicts) == list(replayed.settings.gates)
+    assert unmeasured == {}
+
+
+def test_a_gate_without_a_price_is_named_with_its_reason(project):
+    text = (project / "pyproject.toml").read_text("utf-8")
+    text = text.replace("machine_usd_per_hour = 0.1\n", "").replace(
+        "[tool.distillgate.gates]", "[tool.distillgate.gates]\ncost_reduction = { min = 2 }"
+    )
+    (project / "pyproject.toml").write_text(text, "utf-8")
+    _, unmeasured = measured(Lifecycle(load_settings(project, "loopback")))
+    assert "no price is known for 'teacher'" in unmeasured["cost_reduction"]
+
+
+def test_gates_that_no_test_asked_for_are_named(replayed):
+    run = summarised(replayed, {})
+    assert set(run.unmeasured) == set(replayed.settings.gates)
+    assert set(run.unmeasured.values()) == {NOT_ASKED}
+
+
+def test_nothing_is_run_for_a_report(project):
+    lifecycle = Lifecycle(load_settings(project, "loopback"))
+    lifecycle.scorecard("student")
+    run = gathered(lifecycle, {}, project)
+    assert list(run.summary.scorecards) == list(run.headers) == ["student"]
+    assert run.losses == ()
+
+
+def test_answers_come_with_all_their_fields(run):
+    teacher, student = run.pair
+    for card in (teacher, student):
+        for item in card.items:
+            assert set(card.outputs[item.id]) == {"reasoning", "category", "entities", "summary"}
+
+
+def test_every_item_leads_to_its_line_of_the_tape(replayed, run):
+    for card in run.pair:
+        lines = replayed.recordings.path(card.stage).read_text("utf-8").splitlines()
+        for item in card.items:
+            place = run.places[card.stage][item.id]
+            name, _, line = place.label.rpartition(":")
+            assert name == f"cassettes/news/loopback/{card.stage}.jsonl"
+            assert run.rows[item.id]["article"][:40] in lines[int(line) - 1]
+            assert place.address == f"../{name}#L{line}"
+
+
+def test_at_github_a_line_is_linked_at_its_commit(replayed, monkeypatch):
+    for name, value in {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "SHA": "c0ffee"}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    run = gathered(replayed, {}, replayed.settings.root)
+    place = next(iter(run.places["distilled"].values()))
+    assert place.address.startswith("https://github.com/a/b/blob/c0ffee/cassettes/news/loopback/distilled.jsonl#L")
+
+
+def test_prompts_are_those_of_the_program_and_of_its_saved_optimised_form(replayed, run):
+    (plain,), (optimized,) = run.plain, run.optimized
+    assert plain.instructions.startswith("Name the desk")
+    assert plain.demonstrations == ()
+    made = replayed.optimized_program.predictors()[0]
+    assert (optimized.predictor, optimized.instructions) == ("classify.predict", made.signature.instructions)
+    assert len(optimized.demonstrations) == len(made.demos)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"classify": {}}', b'{"classify": 1}'])
+def test_a_saved_program_that_cannot_be_read_is_said(project, content):
+    lifecycle = Lifecycle(load_settings(project, "loopback"))
+    (lifecycle.artefacts / "optimize.json").write_bytes(content)
+    (note,) = gathered(lifecycle, {}, project).notes
+    assert note.startswith("The saved optimised program optimize.json cannot be read")
+
+
+def test_a_saved_program_that_is_missing_is_said(project):
+    lifecycle = Lifecycle(load_settings(project, "loopback"))
+    (lifecycle.artefacts / "optimize.json").unlink()
+    assert gathered(lifecycle, {}, project).notes[0].startswith("There is no saved optimised program")
+
+
+def test_a_state_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="not the state of a DSPy program"):
+        prompts({"classify": {"demos": 1}})
+
+
+def test_the_losses_of_the_training_are_there(run):
+    assert [step for step, _ in run.losses] == [1, 2, 3]
