@@ -93,6 +93,7 @@ class ChatCompletions:
                     return _Stream(response, name, stack.pop_all())
                 await response.aread()
             except httpx.TransportError as error:
+                await self._engines.lost(name)  # else the next request would go to it again
                 raise ApiError(
                     f"The process of model {name!r} ended while it answered ({error!r}); ask again.",
                     status=502,

@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import Process
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ environment brings spinning back where the cores are its own.
 """
 LOAD_SECONDS = 300.0
 """Patience with a model that loads; 1 GB from a cold disk takes about a minute."""
+SEEN_SECONDS = 2.0
+"""How long after a broken connection a process may take to be seen to have ended."""
 LOG_TAIL = 800
 """Characters of a worker's log that an error quotes."""
 
@@ -74,6 +76,12 @@ class Engines:
         async with self._turns.closed(reason):
             await self.close()
             yield
+
+    async def lost(self, name: str) -> None:
+        """Wait until the process of a model whose connection broke is seen to have ended, or `SEEN_SECONDS`."""
+        if engine := self._loaded.get(name):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(engine.process.wait()), SEEN_SECONDS)
 
     async def close(self) -> None:
         """Stop every model's process."""
