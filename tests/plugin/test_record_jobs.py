@@ -8,14 +8,19 @@ from tests.endpoint import served
 from tests.faulty_endpoint import Fault, Faulty, changed, cut_short, status
 
 JOBS, JOB, FILES, CHAT = "/fine_tuning/jobs", "/ftjob-1", "/files", "/chat/completions"
-TRACES = 36
+TRACES, KEPT = 36, 21
+"""The teacher's answers to the training split, and those of them that the metric accepts."""
 CREATED = "POST /v1/fine_tuning/jobs"
 LOOKED = "GET /v1/fine_tuning/jobs/ftjob-1"
 
 GATES = """
-def test_distilled(lifecycle):
+import pytest
+
+@pytest.fixture(scope="session")
+def plain(lifecycle):
     vars(lifecycle)["optimized_program"] = lifecycle.task.program()  # no search for a prompt: it takes a second each time
-    assert lifecycle.distillation.kept
+
+def test_distilled(plain, distillation): assert distillation.kept
 """
 
 
@@ -74,11 +79,11 @@ def journal(project):
 
 def test_training_file_and_counts_stay_as_artefacts(record, project):
     result = record()
-    result.stdout.fnmatch_lines(["distill: 36 traces kept, 0 dropped; see *"])
+    result.stdout.fnmatch_lines([f"distill: {KEPT} traces kept, {TRACES - KEPT} dropped; see *"])
     folder = project.path / "golden" / "news" / "loopback"
     rows = [json.loads(line) for line in (folder / "training.jsonl").read_text("utf-8").splitlines()]
     about = json.loads((folder / "training.json").read_text("utf-8"))
-    assert (len(rows), about["kept"], about["dropped"], about["job"]) == (36, 36, 0, "ftjob-1")
+    assert (len(rows), about["kept"], about["dropped"], about["job"]) == (KEPT, KEPT, TRACES - KEPT, "ftjob-1")
     assert all(row["messages"] for row in rows)
 
 
@@ -105,7 +110,7 @@ def test_a_job_that_did_not_start_is_asked_for_again(record, endpoint, reply):
 
 
 def test_a_restart_attaches_to_the_job_whose_id_is_on_disk(record, endpoint, completes):
-    record(Fault(JOB, status(401, "key expired"), after=1, times=None, method="GET")).assert_outcomes(failed=1)
+    record(Fault(JOB, status(401, "key expired"), after=1, times=None, method="GET")).assert_outcomes(errors=1)
     looked = endpoint.arrived[LOOKED]
     completes()
     assert endpoint.arrived[CREATED] == 1
@@ -164,7 +169,7 @@ def test_a_status_that_is_not_known_gives_up_no_job(record, endpoint, completes)
 def test_an_upload_that_fails_half_way_is_made_again_with_the_whole_file(record, endpoint, reply):
     record(Fault(FILES, reply, times=2)).assert_outcomes(passed=1)
     assert endpoint.arrived["POST /v1/files"] == 3
-    assert {len(content.splitlines()) for content in endpoint.files.values()} == {TRACES}
+    assert {len(content.splitlines()) for content in endpoint.files.values()} == {KEPT}
     assert len(endpoint.jobs) == 1
 
 
@@ -182,7 +187,7 @@ def test_a_tuned_model_that_is_deployed_late_is_waited_for(record, endpoint):
 
 def test_a_tuned_model_that_does_not_answer_is_not_accepted_and_its_job_is_kept(record, endpoint, completes):
     result = record(Fault(CHAT, status(404, "no such model"), after=TRACES, times=None))
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["fine-tuning job ftjob-1 succeeded, but its model does not answer: *no such model*"])
     completes()
     assert endpoint.arrived[CREATED] == 1
