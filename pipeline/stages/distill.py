@@ -71,7 +71,8 @@ def distill(
         with failing_with_its_calls():
             program = optimizer.compile(plain, trainset=list(train), teacher=optimized)
     except Exception as error:
-        if isinstance(error.__cause__, StageError | OpenAIError):  # the job's own error, which DSPy wraps
+        own = (StageError, OpenAIError)
+        if not isinstance(error, own) and isinstance(error.__cause__, own):  # the job's own error, which DSPy wraps
             raise error.__cause__ from error
         raise
     if provider.report is None:

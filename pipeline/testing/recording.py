@@ -1,16 +1,23 @@
-"""A recording, from the plan before its first call: shown, checked, and with `--dry-run` all there is."""
+"""A recording from its plan, with `--dry-run` all there is, to its review; the same of what is asked live."""
 
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
+import orjson
 import pytest
 
 from pipeline.errors import DistillgateError
+from pipeline.files import write_atomically
 from pipeline.plan import Plan, make_plan
 from pipeline.replay.environment import scrubbed
 from pipeline.report.plan import plan_text
-from pipeline.testing.options import lifecycle_of, stages_to_ask_live, stages_to_record
+from pipeline.report.review import review_json, review_markdown
+from pipeline.review import Before, make_review, remember
+from pipeline.testing.options import LIFECYCLE, lifecycle_of, stages_to_ask_live, stages_to_record
+
+BEFORE = pytest.StashKey[Before]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,9 +52,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         plan.check()
     except DistillgateError as error:
         raise pytest.UsageError(scrubbed(str(error))) from None
+    config.stash[BEFORE] = remember(lifecycle_of(config))
     meter = lifecycle_of(config).recordings.meter
     meter.expected = {stage.stage: stage.usage.calls for stage in plan.stages}
     meter.trained_tokens = max((stage.usage.trained_tokens for stage in plan.stages), default=0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show what the recording changed, and write it where `--review` says."""
+    if BEFORE not in config.stash:
+        return
+    review = make_review(config.stash[LIFECYCLE], config.stash[BEFORE])
+    if not review.stages:
+        return
+    text = scrubbed(review_markdown(review))
+    if folder := config.getoption("review"):
+        content = orjson.dumps(review_json(review), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        write_atomically(Path(folder) / "review.md", text.encode())
+        write_atomically(Path(folder) / "review.json", scrubbed(content.decode()).encode())
+    if config.get_verbosity() >= 0:
+        terminalreporter.write(text)
 
 
 def _plan(config: pytest.Config) -> Plan:

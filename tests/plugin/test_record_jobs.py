@@ -18,7 +18,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def plain(lifecycle):
-    vars(lifecycle)["optimized_program"] = lifecycle.task.program()  # no search for a prompt: it takes a second each time
+    vars(lifecycle)["optimized_program"] = lifecycle.task.program()  # the search for a prompt takes a second
 
 def test_distilled(plain, distillation): assert distillation.kept
 """
@@ -193,6 +193,7 @@ def test_a_tuned_model_that_does_not_answer_is_not_accepted_and_its_job_is_kept(
     assert endpoint.arrived[CREATED] == 1
 
 
+@pytest.mark.slow
 def test_a_thousand_looks_at_a_job_leave_one_on_the_tape(record, project, endpoint, settings):
     settings("poll_seconds = 0.01", "poll_seconds = 0.0")
     looks = iter(range(1000))

@@ -36,6 +36,7 @@ LAYERS = (
     ("recordings",),
     ("lifecycle", "transfer", "plan"),
     ("checks", "bench"),
+    ("review",),
     ("testing", "__main__", "__init__"),
 )
 """From low to high: a part runs itself and lower ones, never a neighbour. So stages know nothing of cassettes
@@ -135,21 +136,11 @@ def test_a_part_runs_lower_parts_only():
         pytest.param(["vcr"], {"replay", "bench"}, id="vcrpy"),
         pytest.param(
             RECORDER,
-            {
-                "replay",
-                "estimate",
-                "meter",
-                "recordings",
-                "plan",
-                "lifecycle",
-                "transfer",
-                "checks",
-                "bench",
-                "testing",
-            },
+            {"replay", "estimate", "refusal", "meter", "recordings", "plan", "lifecycle", "transfer", "checks", "review"}
+            | {"bench", "testing"},
             id="cassettes",
         ),
-        pytest.param(["pipeline.lifecycle"], {"checks", "bench", "testing", "__main__"}, id="lifecycle"),
+        pytest.param(["pipeline.lifecycle"], {"checks", "review", "bench", "testing", "__main__"}, id="lifecycle"),
         pytest.param(["pipeline.local"], {"local", "__main__"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"prices"}, id="published-prices"),
         pytest.param(["rich"], {"report"}, id="rich"),
