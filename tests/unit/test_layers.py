@@ -136,7 +136,18 @@ def test_a_part_runs_lower_parts_only():
         pytest.param(["vcr"], {"replay", "bench"}, id="vcrpy"),
         pytest.param(
             RECORDER,
-            {"replay", "estimate", "refusal", "meter", "recordings", "plan", "lifecycle", "transfer", "checks", "review"}
+            {
+                "replay",
+                "estimate",
+                "refusal",
+                "meter",
+                "recordings",
+                "plan",
+                "lifecycle",
+                "transfer",
+                "checks",
+                "review",
+            }
             | {"bench", "testing"},
             id="cassettes",
         ),
