@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from pipeline.comparison import Comparison
 from pipeline.errors import BaselineError
 from pipeline.files import write_atomically
 from pipeline.replay.environment import scrubbed
@@ -65,6 +67,11 @@ class Drift:
         """(accepted, current) results of the items whose answer changed."""
         pairs = zip(self.accepted.items, self.current.items, strict=True)
         return [(before, now) for before, now in pairs if before.answer != now.answer]
+
+    @property
+    def worse(self) -> bool:
+        """Whether accuracy surely fell: the 95 % interval of the paired difference lies below 0."""
+        return Comparison(self.accepted, self.current, math.nan, math.nan).difference_interval[1] < 0
 
     @property
     def same_items(self) -> bool:

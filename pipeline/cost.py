@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.calls import Call
 from pipeline.errors import PriceError
-from pipeline.profiles import ModelSpec, Price, Profile
+from pipeline.prices import call_dollars, training_price
+from pipeline.profiles import Profile
 
 if TYPE_CHECKING:
     from pipeline.stages.finetuning import TuningReport
@@ -120,12 +121,7 @@ class Ledger:
             return 0.0
         if (hourly := self._profile.machine_usd_per_hour) is not None:
             return hourly * self.training.seconds / SECONDS_PER_HOUR
-        if (price := self._profile.finetuning.usd_per_million_tokens) is None:
-            raise PriceError(
-                f"no price of training {self.training.base_model!r} is known. Give usd_per_million_tokens to "
-                f"[tool.distillgate.profiles.{self._profile.name}.finetuning], in dollars per million trained tokens"
-            )
-        return self.training.trained_tokens * price / 1e6
+        return self.training.trained_tokens * training_price(self._profile) / 1e6
 
     def economics(self, teacher: str = "optimized", student: str = "distilled") -> Economics:
         """When the distillation has paid for itself.
@@ -158,32 +154,4 @@ class Ledger:
             if not call.seconds:
                 return math.nan  # imported from a cassette that knows no seconds, and not free
             return hourly * call.seconds / call.in_flight / SECONDS_PER_HOUR
-        return token_dollars(call.model, call.prompt_tokens, call.completion_tokens, self._override(call.model))
-
-    def _override(self, model: str) -> Price | None:
-        # a tuned model, ft:BASE:…, has the price that the profile gives its base
-        base = model.removeprefix("ft:").partition(":")[0]
-        specs: tuple[ModelSpec, ...] = (self._profile.teacher, self._profile.student)
-        names = (model, base)
-        return next((spec.price for spec in specs if spec.price and spec.model.partition("/")[2] in names), None)
-
-
-def token_dollars(model: str, prompt_tokens: int, completion_tokens: int, price: Price | None = None) -> float:
-    """US dollars of one call of `model` (fine-tuned `ft:…` names included).
-
-    Raises:
-        PriceError: no price is known; it is never taken for zero.
-    """
-    if price is not None:
-        return (prompt_tokens * price.input + completion_tokens * price.output) / 1e6
-    from genai_prices import Usage, calc_price
-
-    provider = "openai" if model.startswith("ft:") else None  # such names are found under their provider only
-    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
-    try:
-        return float(calc_price(usage, model_ref=model, provider_id=provider).total_price)
-    except LookupError as error:
-        raise PriceError(
-            f"no price is known for {model!r}. Give the profile's model price = {{ input = …, output = … }} in dollars "
-            "per million tokens, or machine_usd_per_hour to the profile if you run the model yourself"
-        ) from error
+        return call_dollars(self._profile, call.model, call.prompt_tokens, call.completion_tokens)

@@ -68,6 +68,14 @@ class FineTuningError(StageError):
     """A fine-tuning job ended without a model; the message carries the provider's reason."""
 
 
+class EndpointError(StageError):
+    """An endpoint refused a request, and asking again mends nothing; carries the provider's message and the remedy."""
+
+
+class BudgetError(StageError):
+    """The next call of a recording could cost more than is left of its budget; it was not made."""
+
+
 class PriceError(DistillgateError):
     """No price is known for a model; never treated as zero."""
 

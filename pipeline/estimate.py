@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cost import token_dollars
 from pipeline.errors import PriceError
+from pipeline.golden import Golden
+from pipeline.prices import token_dollars
 from pipeline.profiles import ModelSpec, Profile
 from pipeline.replay import storage
 from pipeline.report.numbers import dollars
@@ -24,6 +27,12 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     trained_tokens: int
+    seconds: float = 0.0
+    """The time the endpoint was busy, queueing not counted; 0.0 where it is not known."""
+
+    def elsewhere(self) -> Usage:
+        """The same for another profile, whose models take their own time."""
+        return dataclasses.replace(self, seconds=0.0)
 
 
 def usage(tape: Path) -> Usage:
@@ -32,14 +41,40 @@ def usage(tape: Path) -> Usage:
     Raises:
         CassetteError: it cannot be read.
     """
-    bodies = [i.body for i in storage.read(tape).interactions if isinstance(i.body, dict)]
+    interactions = storage.read(tape).interactions
+    bodies = [i.body for i in interactions if isinstance(i.body, dict)]
     used = [body["usage"] for body in bodies if isinstance(body.get("usage"), dict)]
     return Usage(
         calls=len(used),
         prompt_tokens=sum(int(one.get("prompt_tokens", 0)) for one in used),
         completion_tokens=sum(int(one.get("completion_tokens", 0)) for one in used),
         trained_tokens=max((int(body.get("trained_tokens") or 0) for body in bodies), default=0),
+        seconds=math.fsum(i.seconds / i.in_flight for i in interactions),
     )
+
+
+INSTRUCTIONS = 400
+"""Prompt tokens of a request besides its row: instructions and the format of the answer."""
+
+SHOWN = 12
+"""Rows that an optimised prompt shows as demonstrations."""
+
+ANSWER = 120
+"""Completion tokens of an answer."""
+
+EPOCHS = 3
+
+
+def expected(stage: str, golden: Golden) -> Usage:
+    """What a stage that was never recorded is expected to use, by the size of the data; good to a factor of two."""
+    rows = {"optimize": golden.dev, "distill": golden.train}.get(stage, golden.test)
+    row = sum(len(str(value)) for one in rows for value in one.values()) // (4 * max(1, len(rows)))
+    shown = SHOWN * (row + ANSWER) if stage in ("optimize", "optimized", "distill") else 0
+    calls = len(rows)
+    if stage == "optimize":  # MIPROv2 "light": proposals, ten trials on a minibatch, and full looks at the best
+        calls = 20 + 10 * min(20, len(rows)) + 3 * len(rows)
+    trained = EPOCHS * len(rows) * (INSTRUCTIONS + row + ANSWER) if stage == TUNES else 0
+    return Usage(calls, calls * (INSTRUCTIONS + row + shown), calls * ANSWER, trained)
 
 
 def estimate(profile: Profile, others: Mapping[str, Mapping[str, Path]]) -> str:

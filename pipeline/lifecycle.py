@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -12,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline.calls import Call, listening
 from pipeline.comparison import Comparison
 from pipeline.cost import Ledger
-from pipeline.errors import FineTuningError, PriceError, StageError
+from pipeline.endpoint_errors import remedy
+from pipeline.errors import EndpointError, FineTuningError, PriceError, StageError
 from pipeline.files import write_atomically
 from pipeline.golden import Golden, load_golden, to_examples
+from pipeline.meter import Meter
 from pipeline.models import make_lm
 from pipeline.profiles import ModelSpec
 from pipeline.recordings import Recordings
@@ -31,6 +35,13 @@ if TYPE_CHECKING:
 
     from pipeline.stages.distill import Distillation
 
+_PROGRESS = re.compile(r"/fine_tuning/jobs(\?|/[^/]+/events\?limit=1$)")
+_LOOKS = re.compile(rf"{_PROGRESS.pattern}|/fine_tuning/jobs/[^/]+$")
+"""Requests that only look at a job; `_PROGRESS` those among them that no replay makes."""
+
+DEPLOYMENT_LOOKS = 3
+"""So often a tuned model that does not answer is asked again, `poll_seconds` apart."""
+
 
 class Lifecycle:
     """Runs stages on demand and remembers their results.
@@ -44,8 +55,12 @@ class Lifecycle:
         settings: Settings,
         record: tuple[str, ...] = (),
         tell: Callable[[str], None] = lambda message: None,
+        meter: Meter | None = None,
+        live: tuple[str, ...] = (),
     ) -> None:
-        """`tell` receives one-line progress messages while recording.
+        """`tell` receives one-line progress messages while recording; `meter` counts it and keeps its budget.
+
+        `live` names evaluations that ask the endpoint instead of a tape and leave nothing behind.
 
         Raises:
             StageError: `record` names no stage.
@@ -55,13 +70,14 @@ class Lifecycle:
         self.profile = settings.profile
         self.task: Task = load_task(settings.task)
         """What is distilled."""
-        self.recordings = Recordings(settings, self.task.name, record, tell)
+        self.recordings = Recordings(settings, self.task.name, record, tell, meter, live)
         self.ledger = Ledger(self.profile)
         """What each stage that has run cost, from the calls on its tape."""
         self.headers: dict[str, dict[str, Any]] = {}
         """Provenance of the tape of each stage that has run."""
         self.scorecards: dict[str, Scorecard] = {}
         """Of the evaluations that have run."""
+        self._stopped: dict[str, StageError] = {}
         self._tell = tell
 
     @cached_property
@@ -112,10 +128,13 @@ class Lifecycle:
 
         profile, key = self.profile, self.recordings.key(self.profile.student, "distill")
         optimized = self._with_lm(self.optimized_program, profile.teacher, "distill")
-        tell = self._tell if "distill" in self.recordings.stages else None
-        provider = make_provider(profile, key, self.settings.seed, tell)
+        recording = "distill" in self.recordings.stages
+        provider = make_provider(profile, key, self.settings.seed, self._tell if recording else None)
         student = make_lm(profile.student, key, provider)
         with self._stage("distill") as tape:
+            # what an earlier run saw of its job is past: nobody waits for it again
+            tape.forget(_LOOKS.search)
+            provider.supply = tape.supply
             try:
                 result = distill(
                     optimized,
@@ -130,11 +149,57 @@ class Lifecycle:
                 # the next recording starts a new job
                 tape.forget(lambda path: "/files" in path or "/fine_tuning/jobs" in path)
                 raise
+            if recording:
+                with tape.aside():
+                    self._must_answer(result)
             # progress is for whoever watches a recording; a replay does not ask
-            tape.forget(lambda path: path.endswith("/events?limit=1"))
+            tape.forget(_PROGRESS.search)
         self.ledger.add_training(result.tuning)
         self._save(result.program, "distill")
+        if recording:
+            self._keep_training(provider.content, result)
         return result
+
+    def _must_answer(self, result: Distillation) -> None:
+        """Call the tuned model once, before anything is built on it.
+
+        Raises:
+            StageError: it does not answer. The job is kept.
+        """
+        from dspy.utils.exceptions import AdapterParseError, LMError
+
+        example = to_examples(self.golden.train[:1], self.task)[0]
+        for pause in (*[self.profile.finetuning.poll_seconds] * DEPLOYMENT_LOOKS, None):
+            try:
+                with suppress(AdapterParseError):  # how good the answer is, the evaluation tells
+                    result.program(**example.inputs())
+                return
+            except LMError as error:
+                if pause is None:
+                    raise StageError(
+                        f"fine-tuning job {result.tuning.job_id} succeeded, but its model does not answer: {error}\n"
+                        "The job and the traces are kept; the same command asks the model again"
+                    ) from error
+            time.sleep(pause)  # a model is deployed a while after its job has ended
+
+    def _keep_training(self, content: bytes, result: Distillation) -> None:
+        """Keep the training file and what it was made of beside the program; secrets are replaced."""
+        import orjson
+
+        tuning = result.tuning
+        about = {
+            "kept": result.kept,
+            "dropped": result.dropped,
+            "base_model": tuning.base_model,
+            "job": tuning.job_id,
+            "trained_tokens": tuning.trained_tokens,
+            "seconds": tuning.seconds,
+        }
+        counts = orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        for name, written in (("training.jsonl", content), ("training.json", counts)):
+            lines = [scrubbed(line) for line in written.decode().split("\n")]
+            write_atomically(self.artefacts / name, "\n".join(lines).encode())
+        self._tell(f"distill: {result.kept} traces kept, {result.dropped} dropped; see {self.artefacts}/training.jsonl")
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -206,6 +271,11 @@ class Lifecycle:
         if stage == "distilled":
             program: dspy.Module = self.distillation.program.deepcopy()
             tuned = program.predictors()[0].lm
+            if stage in self.recordings.live and "[secret:" in tuned.model:
+                raise StageError(
+                    f"the tuned model cannot be asked live: its name stands on the tape without its secret part "
+                    f"({tuned.model}). Leave 'distilled' out of --live, or record it"
+                )
             program.set_lm(tuned.copy(api_key=self.recordings.key(model, stage)))
             return program
         return self._with_lm(self.task.program(), model, stage)
@@ -221,19 +291,37 @@ class Lifecycle:
     @contextmanager
     def _stage(self, stage: str) -> Iterator[Tape]:
         from dspy.utils.exceptions import LMError
+        from openai import OpenAIError
 
         from pipeline.stages.runtime import one_call_an_answer
 
-        with self.recordings.opened(stage, self.golden.fingerprint) as tape, one_call_an_answer():
-            try:
+        if stage in self._stopped:
+            raise self._stopped[
+                stage
+            ]  # asked for by another test: it would stop at the same call, after the same waits
+        try:
+            with self.recordings.opened(stage, self.golden.fingerprint) as tape, one_call_an_answer():
                 yield tape
-            except LMError as error:
-                raise StageError(
-                    f"stage {stage!r} stopped at a call that failed: {error}\nWhat was recorded is kept; the same "
-                    "command goes on from there"
-                ) from error
-            self.headers[stage] = dict(tape.header)
-            self.ledger.add(stage, tape.calls)
+                self.headers[stage] = dict(tape.header)
+                self.ledger.add(stage, tape.calls)
+        except (LMError, OpenAIError, EndpointError) as error:
+            self._stopped[stage] = StageError(
+                f"stage {stage!r} stopped at a call that failed: {str(error).rstrip()}{self._way_out(error)} What was "
+                "recorded is kept; the same command goes on from there"
+            )
+            raise self._stopped[stage] from error
+        except StageError as error:
+            self._stopped[stage] = error
+            raise
+
+    def _way_out(self, error: Exception) -> str:
+        """What mends an error of an endpoint; empty where the error says so itself, or nobody knows."""
+        status = getattr(error, "status", None) or getattr(error, "status_code", None)
+        if isinstance(error, EndpointError) or status is None:
+            return "" if isinstance(error, EndpointError) else "\n"
+        key = " or ".join(self.profile.key_names)
+        table = f"[tool.distillgate.profiles.{self.profile.name}]"
+        return f"\n{remedy(status, {'error': getattr(error, 'body', None)}, key, table)}."
 
     def _save(self, program: dspy.Module, stage: str) -> None:
         """Keep the program of a recorded stage as plain DSPy JSON, which stock DSPy loads; secrets are replaced."""

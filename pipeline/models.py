@@ -40,6 +40,7 @@ def make_lm(spec: ModelSpec, api_key: str, provider: Provider | None = None, ret
         provider=provider,
         api_key=api_key,
         **({"api_base": spec.api_base} if spec.api_base else {}),
+        **({"timeout": spec.timeout_seconds} if spec.timeout_seconds else {}),
     )
 
 

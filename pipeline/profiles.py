@@ -35,6 +35,9 @@ class ModelSpec:
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; None for endpoints without one."""
 
+    timeout_seconds: float | None = None
+    """Longest wait for an answer before it is asked for again; None leaves it to the client (10 minutes)."""
+
     temperature: float = 0.0
     max_tokens: int = 1000
     price: Price | None = None
@@ -110,11 +113,12 @@ def parse_profile(name: str, table: Table) -> Profile:
         "api_base": table.text("api_base", None),
         "api_key_env": table.text("api_key_env", None),
     }
+    timeout = table.number("timeout_seconds", None)
     tuning = table.table("finetuning")
     profile = Profile(
         name=name,
-        teacher=_model(table.table("teacher"), shared),
-        student=_model(table.table("student"), shared),
+        teacher=_model(table.table("teacher"), shared, timeout),
+        student=_model(table.table("student"), shared, timeout),
         finetuning=FineTuning(
             hyperparameters=tuning.mapping("hyperparameters"),
             suffix=tuning.text("suffix", ""),
@@ -130,12 +134,13 @@ def parse_profile(name: str, table: Table) -> Profile:
     return profile
 
 
-def _model(table: Table, shared: Mapping[str, str | None]) -> ModelSpec:
+def _model(table: Table, shared: Mapping[str, str | None], timeout: float | None) -> ModelSpec:
     price = table.table("price") if "price" in table.names() else None
     spec = ModelSpec(
         model=table.text("model"),
         api_base=table.text("api_base", shared["api_base"]),
         api_key_env=table.text("api_key_env", shared["api_key_env"]),
+        timeout_seconds=table.number("timeout_seconds", timeout),
         temperature=table.number("temperature", 0.0),
         max_tokens=table.integer("max_tokens", 1000),
         price=Price(price.number("input"), price.number("output")) if price else None,

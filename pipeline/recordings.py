@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any
 from pipeline.announcements import announced
 from pipeline.errors import CassetteError
 from pipeline.estimate import estimate
+from pipeline.meter import Meter
 from pipeline.models import NO_KEY, api_key
 from pipeline.profiles import ModelSpec
 from pipeline.replay import storage
@@ -31,8 +33,22 @@ class UnfinishedRecordingError(CassetteError):
 class Recordings:
     """The tapes of one task under one profile."""
 
-    def __init__(self, settings: Settings, task: str, record: tuple[str, ...], tell: Callable[[str], None]) -> None:
-        """`record` names the stages to record; those downstream of them follow. `tell` receives progress messages."""
+    def __init__(
+        self,
+        settings: Settings,
+        task: str,
+        record: tuple[str, ...],
+        tell: Callable[[str], None],
+        meter: Meter | None = None,
+        live: tuple[str, ...] = (),
+    ) -> None:
+        """`record` names the stages to record; those downstream of them follow. `tell` receives progress messages.
+
+        `live` names stages that run against the endpoint and leave nothing behind.
+        """
+        self.live = live
+        self.meter = meter or Meter(settings.profile)
+        """What this run has sent and spent."""
         self.stages = with_downstream(record)
         """The stages that are recorded; all others are replayed."""
         self._settings = settings
@@ -73,7 +89,7 @@ class Recordings:
         Raises:
             SettingsError: the stage is recorded and the variable that the profile names is not set.
         """
-        return api_key(model, self._settings.root) if stage in self.stages else NO_KEY
+        return api_key(model, self._settings.root) if stage in (*self.stages, *self.live) else NO_KEY
 
     @contextmanager
     def opened(self, stage: str, data: str) -> Iterator[Tape]:
@@ -83,17 +99,35 @@ class Recordings:
             CassetteError: there is no tape, it is broken, or a file among the tapes belongs to no stage.
         """
         path = self.path(stage)
+        if stage in self.live:
+            with tempfile.TemporaryDirectory() as folder, self._metered(stage, Path(folder) / path.name, data) as tape:
+                yield tape
+            return
         if stage not in self.stages:
             with self._replayed(stage) as tape:
                 yield tape
             return
         self._tell(f"{stage}: recording {path}")
-        players = self._settings.profile.players(stage)
-        ends = {model.model: day.isoformat() for model in players if (day := announced(model, self.key(model, stage)))}
-        header = self.header(stage, data) | ({"retires": ends} if ends else {})
-        with recording(path, header, Redactor(remembered())) as tape:
+        with self._metered(stage, path, data) as tape:
             yield tape
         self._tell(f"{stage}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
+        if cut := self.meter.stages[stage].cut_off:
+            self._tell(
+                f"{stage}: {cut} answers were cut off at max_tokens and are recorded so; where that is not the model's "
+                f"fault, raise max_tokens in [tool.distillgate.profiles.{self._settings.profile.name}] and record again"
+            )
+
+    @contextmanager
+    def _metered(self, stage: str, path: Path, data: str) -> Iterator[Tape]:
+        self.meter.begin(stage, 0 if stage in self.live else self.begun.get(stage, 0))
+        try:
+            players = self._settings.profile.players(stage)
+            ends = {one.model: day.isoformat() for one in players if (day := announced(one, self.key(one, stage)))}
+            header = self.header(stage, data) | ({"retires": ends} if ends else {})
+            with recording(path, header, Redactor(remembered()), self.meter) as tape:
+                yield tape
+        finally:
+            self.meter.end()
 
     @contextmanager
     def replayed_in_part(self, stage: str) -> Iterator[Tape]:

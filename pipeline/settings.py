@@ -71,6 +71,9 @@ class Settings:
     programs: tuple[str, ...]
     """`replay_programs`: names of programs that the task's code may start in replay."""
 
+    max_cost: float | None
+    """US dollars that one recording run may spend; None bounds nothing."""
+
     local: Mapping[str, Any]
     """The raw table of the local endpoint; `pipeline.local` parses it, so that the extra stays optional."""
 
@@ -122,6 +125,7 @@ def load_settings(root: Path, profile: str | None = None) -> Settings:
         skip_unfinished=_unfinished(table),
         tape_budget_mb=table.number("tape_budget_mb", 5.0),
         programs=tuple(table.texts("replay_programs")),
+        max_cost=_budget(table),
         local=table.mapping("local"),
     )
     table.done()
@@ -140,6 +144,15 @@ def _load(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def _budget(table: Table) -> float | None:
+    value = table.number("max_cost", None)
+    if value is not None and not value > 0:
+        raise SettingsError(
+            f"{table.path}.max_cost = {value:g} must be above 0, in US dollars; leave it out for no bound"
+        )
+    return value
 
 
 def _unfinished(table: Table) -> bool:

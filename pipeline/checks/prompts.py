@@ -41,7 +41,7 @@ def changed_prompts(shelf: Shelf, task: Task, saved: Path) -> Iterator[Finding]:
             yield Finding("program", "warning", stages, message, f"git restore {shelf.shown(saved)}")
     said: list[tuple[str, str]] = []
     for stage, tape in shelf.tapes.items():
-        recorded = sorted({text for i in tape.interactions for text in _prompts(i.request.body) if MARK in text})
+        recorded = sorted({text for i in tape.interactions for text in prompts_of(i.request.body) if MARK in text})
         if stage == "optimize":
             # its tape holds the optimiser's own prompts and candidates, and the plain prompt that they start from
             if plain and recorded and not set(plain).intersection(recorded):
@@ -71,7 +71,7 @@ def _with_saved_instructions(program: dspy.Module, saved: Path) -> dspy.Module:
     return program
 
 
-def _prompts(body: Any) -> Iterator[str]:
+def prompts_of(body: Any) -> Iterator[str]:
     """The system prompts of a request, and of the training examples that one uploads."""
     if isinstance(body, dict):
         if body.get("role") in ("system", "developer") and isinstance(body.get("content"), str):
@@ -80,7 +80,7 @@ def _prompts(body: Any) -> Iterator[str]:
     else:
         children = body if isinstance(body, list) else []
     for child in children:
-        yield from _prompts(child)
+        yield from prompts_of(child)
 
 
 def _nearest(text: str, others: list[str]) -> str:

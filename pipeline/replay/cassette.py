@@ -18,6 +18,7 @@ from pipeline.replay.journal import Journal
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording
 from pipeline.replay.tape import Tape
+from pipeline.replay.watching import UNWATCHED, Watch
 
 
 @contextmanager
@@ -50,8 +51,10 @@ def replaying(
 
 
 @contextmanager
-def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterator[Tape]:
+def recording(path: Path, header: dict[str, Any], redactor: Redactor, watch: Watch = UNWATCHED) -> Iterator[Tape]:
     """Record into a journal beside `path` and, when the block ends well, replace `path` with the result.
+
+    `watch` is told of every request that is sent, and may end the recording.
 
     A block that fails or a process that is killed leaves the journal; the next recording goes on from there.
 
@@ -59,10 +62,11 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor) -> Iterato
         CassetteError: another process is recording the same tape, its unfinished recording is broken, an answer could
             not be written, or a request or answer holds a secret that is not to be replaced, even if the code in the
             block swallowed that.
+        DistillgateError: whatever `watch` ended the recording with, likewise.
     """
     prove()
     with closing(Journal(journal_path(path), header, redactor)) as journal:
-        with Tape.use(**_config(path), journal=journal, redactor=redactor) as tape:
+        with Tape.use(**_config(path), journal=journal, redactor=redactor, watch=watch) as tape:
             try:
                 yield tape
             finally:

@@ -82,7 +82,7 @@ class Index:
             return False
         return bool(self._interaction(self._places[key][-1]).body == interaction.body)
 
-    def forget(self, matches: Callable[[str], bool]) -> None:
+    def forget(self, matches: Callable[[str], object]) -> None:
         """Drop the interactions whose path (query included) matches."""
         kept = [line for line, one in zip(self._lines, self.interactions, strict=True) if not matches(one.request.path)]
         self._lines[:] = kept

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from vcr.cassette import Cassette
 from vcr.request import Request
 
 from pipeline.calls import Call, report
-from pipeline.errors import CassetteError, CassetteMissError
+from pipeline.errors import CassetteError, CassetteMissError, DistillgateError
 from pipeline.replay import storage
 from pipeline.replay.answers import call_of, from_vcr, kept, to_vcr
 from pipeline.replay.asking import Asking
@@ -27,6 +28,8 @@ from pipeline.replay.matching import Canonical, canonical
 from pipeline.replay.misses import explain_miss
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording
+from pipeline.replay.validity import judged
+from pipeline.replay.watching import UNWATCHED, Watch
 
 
 class Tape(Cassette):
@@ -38,7 +41,14 @@ class Tape(Cassette):
     request or answer with a secret that is not to be replaced ends the recording: see `refusal`.
     """
 
-    def __init__(self, redactor: Redactor, journal: Journal | None = None, remedy: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        redactor: Redactor,
+        journal: Journal | None = None,
+        remedy: str = "",
+        watch: Watch = UNWATCHED,
+        **kwargs: Any,
+    ) -> None:
         """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends."""
         super().__init__(**kwargs)
         self.custom_patches = transport_patches(self)
@@ -47,11 +57,14 @@ class Tape(Cassette):
         self.sent = 0
         """Requests that went to the endpoint."""
         self.miss: CassetteMissError | None = None
-        self.refusal: CassetteError | None = None
+        self.refusal: DistillgateError | None = None
         """Why nothing more is recorded."""
         self._redactor = redactor
         self._journal = journal
         self._remedy = remedy
+        self._watch = watch
+        self._aside = False
+        self._supplied: tuple[str, Any] | None = None
         self._in_flight = InFlight()
         self._lock = threading.RLock()
 
@@ -116,6 +129,17 @@ class Tape(Cassette):
                 raise in_parallel(asked)
             if equal := self._in_flight.equal(key):
                 return equal
+            if self._supplied and asked.method == "POST" and asked.path.endswith(self._supplied[0]):
+                interaction = Interaction(asked, 200, "application/json", self._supplied[1], 0.0, 1)
+                self._supplied = None
+                self._journal.append(self._redactor.answer(interaction))
+                self._index.add(interaction)
+                return True
+            try:
+                self._watch.departs(asked)
+            except DistillgateError as error:
+                self.refusal = error
+                raise
             self._in_flight.depart(key, time.perf_counter())
             return False
 
@@ -146,9 +170,11 @@ class Tape(Cassette):
             raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
         with self._lock:
             try:
-                interaction = from_vcr(asked, response, *self._in_flight.arrive(key, now))
+                interaction = judged(from_vcr(asked, response, *self._in_flight.arrive(key, now)), response)
                 self.sent += 1
-                if interaction.status < 400:
+                stop = self._watch.arrives(asked, interaction, response)
+                self.refusal = self.refusal or (None if self._aside else stop)
+                if interaction.status < 400 and not self._aside:
                     interaction = kept(interaction, response, self._redactor)
                     if not self._index.says_nothing_new(key, interaction):
                         self._journal.append(interaction)
@@ -158,19 +184,37 @@ class Tape(Cassette):
                 raise
             finally:
                 self._in_flight.end(key)
-        if interaction.status < 400:
+        if interaction.status < 400 and not self._aside:
             self._observe(interaction)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Calls inside the block go to the endpoint and are not recorded: no replay will make them."""
+        self._aside = True
+        try:
+            yield
+        finally:
+            self._aside = False
+
+    def supply(self, path: str, body: Any) -> None:
+        """Record `body` as the answer to the next POST whose path ends in `path`, instead of sending it.
+
+        For a request whose answer was lost, when the endpoint tells what it had been.
+        """
+        self._supplied = (path, body)
 
     def abandon(self, request: Request) -> None:
         """Forget a call that did not come back, so that others may make it."""
+        asked, key = self._asked(request)
         with self._lock:
-            self._in_flight.end(self._asked(request)[1])
+            self._in_flight.end(key)
+            self._watch.lost(asked)
 
     def unused(self) -> list[Canonical]:
         """The request of every interaction that was not replayed."""
         return self._index.unused()
 
-    def forget(self, matches: Callable[[str], bool]) -> None:
+    def forget(self, matches: Callable[[str], object]) -> None:
         """Drop what this recording holds under paths (query included) that match, on disk too; nothing in replay."""
         if self._journal is None:
             return

@@ -22,7 +22,7 @@ def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[s
     """
     stages = {stage: _stage(card, report.cost_per_1000[stage]) for stage, card in report.scorecards.items()}
     economics = report.economics
-    content: dict[str, Any] = _finite(
+    content: dict[str, Any] = finite(
         {
             "profile": report.profile,
             "stages": stages,
@@ -95,10 +95,10 @@ def _rate(rate: Rate) -> dict[str, Any]:
     return {"value": rate.value, "interval": rate.interval, "hits": rate.hits, "n": rate.n}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows neither nan nor infinity."""
     if isinstance(value, dict):
-        return {key: _finite(child) for key, child in value.items()}
+        return {key: finite(child) for key, child in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(child) for child in value]
+        return [finite(child) for child in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

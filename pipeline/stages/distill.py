@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 from dspy.teleprompt import BootstrapFinetune
+from openai import OpenAIError
 
 from pipeline.errors import StageError
 from pipeline.stages.finetuning import EndpointProvider, TuningReport
@@ -53,6 +54,7 @@ def distill(
 
     Raises:
         FineTuningError: the job did not succeed.
+        OpenAIError: the endpoint of the job refused a request, or did not answer.
         StageError: no trace passed the metric.
     """
     plain = task.program()
@@ -69,7 +71,8 @@ def distill(
         with failing_with_its_calls():
             program = optimizer.compile(plain, trainset=list(train), teacher=optimized)
     except Exception as error:
-        if isinstance(error.__cause__, StageError):  # the job's own error, which DSPy wraps
+        own = (StageError, OpenAIError)
+        if not isinstance(error, own) and isinstance(error.__cause__, own):  # the job's own error, which DSPy wraps
             raise error.__cause__ from error
         raise
     if provider.report is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from dspy.clients.provider import Provider, TrainingJob
-from openai import omit
+from openai import NotFoundError, omit
 
-from pipeline.errors import FineTuningError
+from pipeline.errors import FineTuningError, StageError
+from pipeline.stages.starting import ENDED, Start
 
 if TYPE_CHECKING:
     from dspy.clients.utils_finetune import TrainDataFormat
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.profiles import Profile
 
 WAITING = ("validating_files", "queued", "running", "paused")
-"""Statuses that a job can leave without a new start; any other than these and `succeeded` ends it."""
+"""Statuses that a job can leave without a new start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ class EndpointProvider(Provider):
         self.TrainingJob = Job
         self.report: TuningReport | None = None
         """Set when a job has succeeded."""
+        self.content = b""
+        """The training file, JSON Lines, once it was put together."""
+        self.supply: Callable[[str, Mapping[str, Any]], None] = lambda path, body: None
+        """Told the answer of a request that must not be made again: its path and what the endpoint answered to it."""
         self._client = client
         self._suffix = suffix
         self._poll_seconds = poll_seconds
@@ -92,36 +96,55 @@ class EndpointProvider(Provider):
         """Upload, start, wait; returns the tuned model's name with the provider's prefix.
 
         Raises:
-            FineTuningError: the job failed or was cancelled; carries the provider's reason.
+            FineTuningError: the job failed, was cancelled or is gone; carries the provider's reason.
+            StageError: its status is unknown, so that it may still succeed.
+            OpenAIError: the endpoint refused a request, or did not answer.
         """
         prefix, _, name = model.partition("/")
-        content = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
-        uploaded = self._client.files.create(file=("training.jsonl", io.BytesIO(content)), purpose="fine-tune")
+        self.content = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
+        uploaded = self._client.files.create(file=("training.jsonl", self.content), purpose="fine-tune")
         # hyperparameters go as the profile names them: other endpoints take more than the SDK's types know
         method: Any = {"type": "supervised", "supervised": {"hyperparameters": dict(train_kwargs or {})}}
-        created = self._client.fine_tuning.jobs.create(
-            model=name,
-            training_file=uploaded.id,
+        finished = self._wait(self._start(name, uploaded.id, method).id)
+        self.report = self._reported(finished)
+        return f"{prefix}/{finished.fine_tuned_model}"
+
+    def _start(self, model: str, file: str, method: Any) -> FineTuningJob:
+        start = Start(
+            model=model,
+            training_file=file,
             method=method,
             suffix=self._suffix or omit,
             seed=omit if self._seed is None else self._seed,
         )
-        finished = self._wait(created.id)
-        self.report = self._reported(finished)
-        return f"{prefix}/{finished.fine_tuned_model}"
+        if self._progress is None:
+            return start.once(self._client)
+        return start.only_once(self._client, self.supply, self._progress)
 
     def _wait(self, job_id: str) -> FineTuningJob:
         told = ""
         while True:
-            job = self._client.fine_tuning.jobs.retrieve(job_id)
+            try:
+                job = self._client.fine_tuning.jobs.retrieve(job_id)
+            except NotFoundError as error:
+                raise FineTuningError(
+                    f"fine-tuning job {job_id} is gone: {error.message}. The next recording starts another"
+                ) from error
             if job.status == "succeeded" and job.fine_tuned_model:
                 return job
+            if job.status not in WAITING and job.status not in ENDED:
+                raise StageError(
+                    f"fine-tuning job {job_id} has a status that is not known here: {job.status!r}. It is not given "
+                    "up: look at it with its provider, then run the same command again, which asks for it again"
+                )
             if job.status not in WAITING:
                 reason = job.error.message if job.error and job.error.message else "no reason given"
                 raise FineTuningError(f"fine-tuning job {job_id} of {job.model} {job.status}: {reason}")
             if self._progress:
                 newest = self._client.fine_tuning.jobs.list_events(job_id, limit=1).data
                 now = f"{job_id} {job.status}" + (f": {newest[0].message}" if newest else "")
+                if str(job.status) == "paused":  # a status that the SDK's types do not know
+                    now += " (resume or cancel it with its provider; this waits)"
                 if now != told:
                     self._progress(told := now)
             time.sleep(self._poll_seconds)
@@ -148,6 +171,8 @@ def make_provider(profile: Profile, key: str, seed: int, tell: Callable[[str], N
 
     tuning = profile.finetuning
     client = OpenAI(base_url=profile.student.api_base, api_key=key, max_retries=5 if tell else 0)
+    if profile.student.timeout_seconds:
+        client = client.with_options(timeout=profile.student.timeout_seconds)
     return EndpointProvider(
         client,
         suffix=tuning.suffix,

@@ -3,6 +3,8 @@
 pytest_plugins = [
     "pipeline.testing.scrubbing",
     "pipeline.testing.options",
+    "pipeline.testing.progress",
+    "pipeline.testing.recording",
     "pipeline.testing.stages",
     "pipeline.testing.gates",
     "pipeline.testing.latency",

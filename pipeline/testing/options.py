@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import math
 import os
-from collections.abc import Callable
 
 import pytest
 
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
+from pipeline.meter import Meter
 from pipeline.replay.environment import scrubbed
 from pipeline.report.page import require
 from pipeline.settings import NoProjectError, Settings, find_root, load_settings
-from pipeline.stages.graph import STAGES
+from pipeline.stages.graph import EVALUATIONS, STAGES
+from pipeline.testing.progress import progress_of, teller
 
 MARKERS = {
     "teacher": "the plain and the optimised teacher",
@@ -30,7 +34,7 @@ LIFECYCLE = pytest.StashKey[Lifecycle]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--profile`, `--record`, `--report`, `--report-json` and `--update-golden`."""
+    """Add the project's options."""
     group = parser.getgroup("distillgate")
     group.addoption("--profile", metavar="NAME", help="who plays: a profile of [tool.distillgate.profiles]")
     group.addoption(
@@ -44,6 +48,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--report", metavar="DIR", help="write the report as a page, DIR/index.html, and as Markdown, DIR/report.md"
     )
+    group.addoption("--dry-run", action="store_true", help="with --record: say what it would do and cost, send nothing")
+    group.addoption(
+        "--max-cost",
+        type=_usd,
+        metavar="USD",
+        help="with --record or --live: stop before the call that would exceed it; default: max_cost in pyproject.toml",
+    )
+    group.addoption(
+        "--live",
+        nargs="?",
+        const="all",
+        metavar="STAGE,…",
+        help="evaluate against the profile's endpoint, compare with the accepted results, write nothing; "
+        f"stages: {', '.join(EVALUATIONS)}",
+    )
+    group.addoption("--review", metavar="FOLDER", help="write what a recording changed as review.md and review.json")
     group.addoption("--report-json", metavar="FILE", help="write scorecards, comparison and gates as JSON")
     group.addoption(
         "--update-golden",
@@ -61,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     stages_to_record(config)
+    stages_to_ask_live(config)
     try:
         if config.getoption("report"):
             require()  # now, and not after the tests
@@ -81,15 +102,47 @@ def stages_to_record(config: pytest.Config) -> tuple[str, ...]:
     """
     asked: str | None = config.getoption("record")
     if asked is None:
+        if config.getoption("dry_run"):
+            raise pytest.UsageError("--dry-run says what a recording would do: pytest --record --dry-run")
         return ()
-    if os.environ.get("CI"):
+    if os.environ.get("CI") and not config.getoption("dry_run"):
         raise pytest.UsageError("--record is refused while CI is set: record on your machine and commit the cassettes")
-    if hasattr(config, "workerinput") or config.getoption("numprocesses", None) or config.getoption("tx", None):
+    if _spread(config):
         raise pytest.UsageError("--record is refused under xdist: two processes must not write one cassette; use -n 0")
-    stages = STAGES if asked == "all" else tuple(name.strip() for name in asked.split(","))
-    if unknown := [name for name in stages if name not in STAGES]:
-        raise pytest.UsageError(f"--record={asked}: no stage {unknown[0]!r}; stages: {', '.join(STAGES)}")
-    return stages
+    return _named(asked, "--record", STAGES)
+
+
+def stages_to_ask_live(config: pytest.Config) -> tuple[str, ...]:
+    """The evaluations that ask the endpoint and leave nothing behind; empty unless `--live` is given."""
+    asked: str | None = config.getoption("live")
+    if asked is None:
+        return ()
+    for other in ("record", "update_golden"):
+        if config.getoption(other):
+            raise pytest.UsageError(f"--live writes nothing: leave out --{other.replace('_', '-')}")
+    if _spread(config):
+        raise pytest.UsageError("--live is refused under xdist: each process would pay for the same calls; use -n 0")
+    return _named(asked, "--live", EVALUATIONS)
+
+
+def _spread(config: pytest.Config) -> bool:
+    """Whether several processes run the tests."""
+    workers = config.getoption("numprocesses", None) or config.getoption("tx", None)
+    return hasattr(config, "workerinput") or bool(workers)
+
+
+def _named(asked: str, option: str, stages: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = stages if asked == "all" else tuple(name.strip() for name in asked.split(","))
+    if unknown := [name for name in chosen if name not in stages]:
+        raise pytest.UsageError(f"{option}={asked}: no stage {unknown[0]!r}; stages: {', '.join(stages)}")
+    return chosen
+
+
+def _usd(text: str) -> float:
+    amount = float(text)
+    if not 0 < amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} must be above 0, in US dollars")
+    return amount
 
 
 def lifecycle_of(config: pytest.Config) -> Lifecycle:
@@ -100,21 +153,18 @@ def lifecycle_of(config: pytest.Config) -> Lifecycle:
     """
     if LIFECYCLE not in config.stash:
         settings = config.stash[SETTINGS] if SETTINGS in config.stash else _settings(config)
-        config.stash[LIFECYCLE] = Lifecycle(settings, stages_to_record(config), tell=_teller(config))
+        tell = teller(config)
+        config.stash[LIFECYCLE] = Lifecycle(
+            settings,
+            stages_to_record(config),
+            tell,
+            Meter(settings.profile, settings.max_cost, progress_of(config, tell)),
+            stages_to_ask_live(config),
+        )
     return config.stash[LIFECYCLE]
 
 
 def _settings(config: pytest.Config) -> Settings:
-    return load_settings(find_root(config.rootpath), config.getoption("profile"))
-
-
-def _teller(config: pytest.Config) -> Callable[[str], None]:
-    def tell(message: str) -> None:
-        capture = config.pluginmanager.getplugin("capturemanager")
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        if capture is not None and reporter is not None:
-            with capture.global_and_fixture_disabled():
-                reporter.ensure_newline()
-                reporter.write_line(scrubbed(message))
-
-    return tell
+    settings = load_settings(find_root(config.rootpath), config.getoption("profile"))
+    budget = config.getoption("max_cost")
+    return settings if budget is None else dataclasses.replace(settings, max_cost=budget)

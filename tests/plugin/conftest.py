@@ -19,6 +19,7 @@ for name in (
     "httpcore",
     "anyio._backends._asyncio",
     "dspy",
+    "dspy.clients.execution",
     "dspy.teleprompt",
     "genai_prices",
     "openai",

@@ -28,9 +28,3 @@ def test_a_model_past_its_end_is_named(project):
     result.stdout.fnmatch_lines(
         ["warning: openai/gpt-4o was shut down on 2020-01-01: name its successor *profiles.cloud*"]
     )
-
-
-def test_recording_without_the_key_names_the_variable(project):
-    result = project.runpytest("--profile", "cloud", "--record=student", "-m", "student")
-    result.assert_outcomes(errors=1, deselected=5)
-    result.stdout.fnmatch_lines(["*CLOUD_KEY is not set; export it or put it into .env*"])

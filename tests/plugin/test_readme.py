@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.prices import call_dollars
+from pipeline.settings import load_settings
+
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
 
@@ -18,7 +21,7 @@ def tickets(pytester, monkeypatch):
     for name in ("CI", "DISTILLGATE_PROFILE", "OPENAI_API_KEY", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
     task, wiring = blocks("python")
-    (settings,) = blocks("toml")
+    _, settings = blocks("toml")
     (pytester.path / "tickets.py").write_text(task, "utf-8")
     (pytester.path / "conftest.py").write_text(wiring, "utf-8")
     (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
@@ -48,3 +51,14 @@ def test_its_data_is_valid_and_its_gate_asks_for_the_recording(tickets):
 def test_every_option_it_names_exists(pytester, option):
     (pytester.path / "conftest.py").write_text('pytest_plugins = ["pipeline.testing"]\n', "utf-8")
     assert option in pytester.runpytest("--help").stdout.str()
+
+
+@pytest.mark.parametrize("name", ["claude-to-vllm", "gemini-to-local"])
+def test_its_examples_of_other_endpoints_are_profiles(tickets, name):
+    settings = tickets.path / "pyproject.toml"
+    settings.write_text(settings.read_text("utf-8") + blocks("toml")[0], "utf-8")
+    profile = load_settings(tickets.path, name).profile
+    assert profile.teacher.api_base != profile.student.api_base
+    assert (profile.teacher.api_key_env is None, profile.student.api_key_env) == (False, None)
+    for model in (profile.teacher, profile.student):
+        assert call_dollars(profile, model.model.partition("/")[2], 1000, 1000) > 0

@@ -6,8 +6,9 @@ import math
 import pytest
 
 from pipeline.calls import Call
-from pipeline.cost import Ledger, token_dollars
+from pipeline.cost import Ledger
 from pipeline.errors import PriceError
+from pipeline.prices import token_dollars
 from pipeline.profiles import FineTuning, ModelSpec, Price, Profile
 
 GPT_4O = "gpt-4o-2024-08-06"

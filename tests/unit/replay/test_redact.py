@@ -105,7 +105,7 @@ def test_a_tuned_models_name_reaches_its_caller_as_it_came():
 
 
 def test_a_tuned_model_whose_organisation_is_replaced_has_its_price():
-    from pipeline.cost import token_dollars
+    from pipeline.prices import token_dollars
 
     kept = "ft:gpt-4o-mini-2024-07-18:[secret:organization]:news:Ab12Cd34"
     assert token_dollars(kept, 1000, 1000) == token_dollars(KINDS["tuned-model"].text, 1000, 1000) > 0

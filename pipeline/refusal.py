@@ -1,0 +1,43 @@
+"""When an endpoint's error ends a recording: the provider's message, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.endpoint_errors import PATIENCE, lasting, message_of, remedy, wait_asked
+from pipeline.errors import EndpointError
+from pipeline.profiles import Profile
+from pipeline.replay.kinds import named
+from pipeline.replay.lines import Interaction
+from pipeline.replay.matching import Canonical
+
+
+def refusal_of(
+    profile: Profile, asked: Canonical, answer: Interaction, response: dict[str, Any]
+) -> EndpointError | None:
+    """Why nothing more is to be sent after an error; None where another attempt may succeed, or the caller decides.
+
+    `response` is marked so that no client tries again.
+    """
+    if asked.method != "POST":
+        return None  # a look at a job; whoever looks knows what its absence means
+    what = f"{answer.status}: {message_of(answer.body) or 'no reason given'}"
+    wait = wait_asked(response["headers"])
+    if lasting(answer.status, answer.body):
+        table = f"[tool.distillgate.profiles.{profile.name}]"
+        mends = remedy(answer.status, answer.body, _key_name(profile, asked), table)
+        error = EndpointError(f"{named(asked)} was refused with {what}\n{mends}. ")
+    elif wait is not None and wait > PATIENCE:
+        error = EndpointError(
+            f"{named(asked)} was answered with {what}\nThe endpoint asks to wait {wait:,.0f} s; run again after that. "
+        )
+    else:
+        return None
+    response["headers"]["x-should-retry"] = ["false"]
+    return error
+
+
+def _key_name(profile: Profile, asked: Canonical) -> str:
+    name = asked.body.get("model") if isinstance(asked.body, dict) else None
+    spec = profile.teacher if profile.teacher.model.partition("/")[2] == name else profile.student
+    return spec.api_key_env or ""

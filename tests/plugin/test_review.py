@@ -1,0 +1,89 @@
+"""A recording ends in what it changed against the accepted results and the tape that it replaced."""
+
+import json
+
+import pytest
+
+from tests.endpoint import served
+from tests.faulty_endpoint import Fault, Faulty, changed
+
+CHAT = "/chat/completions"
+
+
+@pytest.fixture
+def endpoint(project, settings):
+    with served(Faulty()) as running:
+        text = (project.path / "pyproject.toml").read_text("utf-8")
+        base = next(line for line in text.splitlines() if line.startswith("api_base"))
+        settings(base, f'api_base = "{running.url}"')
+        yield running
+
+
+def says(content):
+    def change(answer):
+        answer["choices"][0]["message"]["content"] = content
+
+    return changed(change)
+
+
+RIGHT = "\n\n".join(
+    f"[[ ## {name} ## ]]\n{value}"
+    for name, value in (("reasoning", "So."), ("category", "health"), ("entities", '["A"]'), ("summary", "B."))
+)
+
+
+def test_it_names_flips_accuracy_latency_cost_size_and_the_secret_scan(project, endpoint):
+    endpoint.faults = [Fault(CHAT, says(RIGHT), times=None)]
+    result = project.runpytest("--record=student", "-m", "student")
+    result.stdout.fnmatch_lines(
+        [
+            "## Review: student recorded (loopback)",
+            "| student | 0.0 % (0.0-17.6) → 16.7 % (5.8-39.2) | +16.7 pp (* to *) | 18 of 18 | * → * | * → * | * → * |",
+            "this run cost *",
+            "student: tape 0.0? MB of * → 0.0? MB",
+            "student: now right: news-test-*",
+            "no secret was found on the tapes",
+        ]
+    )
+
+
+def test_a_changed_prompt_is_shown_as_a_diff(project, endpoint):
+    path = project.path / "cassettes" / "news" / "loopback" / "student.jsonl"
+    text = path.read_text("utf-8")
+    header, *lines = text.splitlines(keepends=True)
+    assert "Your input fields are" in text
+    marks = json.loads(header)
+    for mark in ("fingerprint", "content"):
+        marks["distillgate"].pop(mark, None)
+    edited = "".join(lines).replace("Your input fields are", "Your old input fields are")
+    path.write_text(json.dumps(marks) + "\n" + edited, "utf-8")
+    result = project.runpytest("--record=student", "-m", "student")
+    result.stdout.fnmatch_lines(
+        ["student: the prompt changed:", "```diff", "-Your old input fields are*", "+Your input *"]
+    )
+
+
+def test_it_is_written_as_markdown_and_json(project, endpoint):
+    project.runpytest("--record=student", "-m", "student", "--review", "out")
+    assert "## Review: student recorded" in (project.path / "out" / "review.md").read_text("utf-8")
+    found = json.loads((project.path / "out" / "review.json").read_text("utf-8"))
+    assert found["stages"]["student"]["now"]["n"] == 18
+    assert found["stages"]["student"]["difference"]["value"] == 0.0
+    assert found["stages"]["student"]["flipped"] == []
+
+
+def test_without_accepted_results_it_says_so(project, endpoint):
+    (project.path / "golden" / "news" / "loopback" / "baseline" / "student.jsonl").unlink()
+    result = project.runpytest("--record=student", "-m", "student")
+    result.stdout.fnmatch_lines(["| student | * | nothing accepted to compare with | - | *"])
+
+
+def test_a_replay_has_none(project):
+    project.runpytest("-m", "student").stdout.no_fnmatch_line("## Review*")
+
+
+def test_a_recording_whose_gate_falls_exits_non_zero(project, endpoint, settings):
+    settings("teacher_accuracy = { min = 0.1 }", "teacher_accuracy = { min = 0.999 }")
+    result = project.runpytest("--record=optimized", "-k", "test_teacher")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*gate teacher_accuracy FAILED*", "## Review: optimized recorded (loopback)"])
