@@ -19,7 +19,7 @@ from pipeline.replay.answers import call_of
 from pipeline.replay.kinds import completes, creates_job, kind, size, uploads
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
-from pipeline.replay.validity import cut_off
+from pipeline.replay.validity import cut_off, judged
 from pipeline.replay.watching import Watch
 from pipeline.report.numbers import dollars
 
@@ -110,6 +110,10 @@ class Meter(Watch):
                     "the same command again (the budget counts for one run), or with a higher --max-cost"
                 )
             self._reserved[asked.key] = most
+
+    def judged(self, answer: Interaction, response: dict[str, Any]) -> Interaction:
+        """A completion that is none is the endpoint's error: see `pipeline.replay.validity`."""
+        return judged(answer, response)
 
     def arrives(self, asked: Canonical, answer: Interaction, response: dict[str, Any]) -> DistillgateError | None:
         """Count an answer; an error that no other attempt would mend ends the recording."""

@@ -28,7 +28,6 @@ from pipeline.replay.matching import Canonical, canonical
 from pipeline.replay.misses import explain_miss
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording
-from pipeline.replay.validity import judged
 from pipeline.replay.watching import UNWATCHED, Watch
 
 
@@ -170,7 +169,8 @@ class Tape(Cassette):
             raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
         with self._lock:
             try:
-                interaction = judged(from_vcr(asked, response, *self._in_flight.arrive(key, now)), response)
+                interaction = from_vcr(asked, response, *self._in_flight.arrive(key, now))
+                interaction = self._watch.judged(interaction, response)
                 self.sent += 1
                 stop = self._watch.arrives(asked, interaction, response)
                 self.refusal = self.refusal or (None if self._aside else stop)

@@ -20,6 +20,10 @@ class Watch:
             DistillgateError: it must not be; nothing more is sent by this recording.
         """
 
+    def judged(self, answer: Interaction, response: dict[str, Any]) -> Interaction:
+        """The answer, or the error that it amounts to, which `response` must then hold as well."""
+        return answer
+
     def arrives(self, asked: Canonical, answer: Interaction, response: dict[str, Any]) -> DistillgateError | None:
         """An answer came, an error of the endpoint included; returns why nothing more is to be sent, if so.
 
