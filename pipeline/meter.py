@@ -168,9 +168,7 @@ class Meter(Watch):
             return
         try:
             self._add(call_dollars(self._profile, model, prompt_tokens, completion_tokens))
-        except PriceError:
-            if self._max_cost is not None:
-                raise
+        except PriceError:  # with a budget, the call would not have been made
             self._add(math.nan)
 
     def _add(self, amount: float) -> None:

@@ -54,3 +54,9 @@ def test_each_model_has_its_own_notice():
 def test_the_price_of_training_is_unknown_unless_the_profile_tells_it(table, price):
     models = {"teacher": {"model": "openai/big"}, "student": {"model": "openai/little"}, "finetuning": table}
     assert parse_profile("house", Table(models, "profiles.house")).finetuning.usd_per_million_tokens == price
+
+
+def test_a_timeout_is_the_profiles_unless_a_model_has_its_own():
+    models = {"teacher": {"model": "openai/big"}, "student": {"model": "openai/little", "timeout_seconds": 5}}
+    parsed = parse_profile("house", Table({"timeout_seconds": 60, **models}, "house"))
+    assert (parsed.teacher.timeout_seconds, parsed.student.timeout_seconds) == (60.0, 5.0)
