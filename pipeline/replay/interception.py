@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
+import importlib.util
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,6 @@ from contextlib import ExitStack
 from typing import Any
 from unittest import mock
 
-import httpx
 import orjson
 from vcr.request import Request
 
@@ -28,11 +29,20 @@ Patch = tuple[object, str, Callable[..., Any]]
 
 def transport_patches(recorder: Recorder) -> tuple[Patch, ...]:
     """vcrpy `custom_patches` that route every `dspy.LM` and every httpx client of the process through `recorder`."""
-    sync, later = httpx.HTTPTransport, httpx.AsyncHTTPTransport
+    return (*_dspy_patches(recorder), *(patch for library in _httpx() for patch in _httpx_patches(library, recorder)))
+
+
+@functools.cache
+def _httpx() -> tuple[Any, ...]:
+    """httpx, and its successor where that is installed: the openai SDK sends over it from version 3 on."""
+    return tuple(importlib.import_module(name) for name in ("httpx", "httpx2") if importlib.util.find_spec(name))
+
+
+def _httpx_patches(library: Any, recorder: Recorder) -> tuple[Patch, ...]:
+    sync, later = library.HTTPTransport, library.AsyncHTTPTransport
     return (
-        *_dspy_patches(recorder),
-        (sync, "handle_request", httpx_stub(sync.handle_request, recorder)),
-        (later, "handle_async_request", httpx_async_stub(later.handle_async_request, recorder)),
+        (sync, "handle_request", httpx_stub(library, sync.handle_request, recorder)),
+        (later, "handle_async_request", httpx_async_stub(library, later.handle_async_request, recorder)),
     )
 
 

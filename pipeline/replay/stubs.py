@@ -10,10 +10,10 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
 from vcr.request import Request
 
 if TYPE_CHECKING:
+    import httpx
     from dspy._vendor.lm15 import transports
 
 Answer = dict[str, Any]
@@ -111,8 +111,8 @@ def dspy_async_stub(real: Callable[..., Any], recorder: Recorder) -> Callable[..
     return _do_stream
 
 
-def httpx_stub(real: Callable[..., httpx.Response], recorder: Recorder) -> Callable[..., httpx.Response]:
-    """Stands in for `HTTPTransport.handle_request`."""
+def httpx_stub(library: Any, real: Callable[..., httpx.Response], recorder: Recorder) -> Callable[..., httpx.Response]:
+    """Stands in for `HTTPTransport.handle_request` of httpx or of a library that is made like it."""
 
     @functools.wraps(real)
     def handle_request(self: Any, request: httpx.Request) -> httpx.Response:
@@ -124,13 +124,13 @@ def httpx_stub(real: Callable[..., httpx.Response], recorder: Recorder) -> Calla
                 response.close()
             return _recorded(response.status_code, response.reason_phrase, response.headers.multi_items(), body)
 
-        return _httpx_response(_answer(recorder, _httpx_request(request, request.read()), send))
+        return _httpx_response(library, _answer(recorder, _httpx_request(request, request.read()), send))
 
     return handle_request
 
 
 def httpx_async_stub(
-    real: Callable[..., Awaitable[httpx.Response]], recorder: Recorder
+    library: Any, real: Callable[..., Awaitable[httpx.Response]], recorder: Recorder
 ) -> Callable[..., Awaitable[httpx.Response]]:
     """Stands in for `AsyncHTTPTransport.handle_async_request`."""
 
@@ -144,7 +144,8 @@ def httpx_async_stub(
                 await response.aclose()
             return _recorded(response.status_code, response.reason_phrase, response.headers.multi_items(), body)
 
-        return _httpx_response(await _answer_async(recorder, _httpx_request(request, await request.aread()), send))
+        asked = _httpx_request(request, await request.aread())
+        return _httpx_response(library, await _answer_async(recorder, asked, send))
 
     return handle_async_request
 
@@ -173,10 +174,11 @@ def _httpx_request(request: httpx.Request, body: bytes) -> Request:
     return Request(request.method, str(request.url), body, dict(request.headers))
 
 
-def _httpx_response(answer: Answer) -> httpx.Response:
-    return httpx.Response(
+def _httpx_response(library: Any, answer: Answer) -> httpx.Response:
+    response: httpx.Response = library.Response(
         answer["status"]["code"],
         headers=_headers(answer),
-        stream=httpx.ByteStream(answer["body"]["string"]),
+        stream=library.ByteStream(answer["body"]["string"]),
         extensions={"reason_phrase": answer["status"]["message"].encode("ascii", "ignore")},
     )
+    return response

@@ -28,6 +28,9 @@ for name in (
     "scipy.stats",
 ):
     importlib.import_module(name)
+with suppress(ImportError):  # what openai sends over from version 3 on
+    for name in ("httpx2", "httpcore2"):
+        importlib.import_module(name)
 with suppress(ImportError):  # the extra `report`
     for name in ("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg"):
         importlib.import_module(name)
