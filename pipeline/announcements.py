@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-import httpx
-
 from pipeline.profiles import ModelSpec
 
 FIELDS = ("deprecation", "deprecation_date", "shutdown_date", "retirement_date", "expiration_date")
@@ -23,9 +21,12 @@ def announced(model: ModelSpec, key: str) -> datetime.date | None:
     """
     if model.api_base is None:
         return None
+    import httpx  # while recording only
+
     url = f"{model.api_base.rstrip('/')}/models/{model.model.partition('/')[2]}"
     try:
-        answer = httpx.get(url, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT)
+        headers = {"authorization": f"Bearer {key}"}
+        answer = httpx.get(url, headers=headers, timeout=TIMEOUT, verify=url.startswith("https:"))
         told: Any = answer.json() if answer.is_success else None
     except (httpx.HTTPError, ValueError):
         return None

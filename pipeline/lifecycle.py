@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.artefacts import save_program, save_training
 from pipeline.calls import Call, listening
 from pipeline.comparison import Comparison
 from pipeline.cost import Ledger
-from pipeline.endpoint_errors import remedy
-from pipeline.errors import EndpointError, FineTuningError, PriceError, StageError
-from pipeline.files import write_atomically
+from pipeline.errors import FineTuningError, PriceError, StageError
+from pipeline.gates import measure
 from pipeline.golden import Golden, load_golden, to_examples
 from pipeline.meter import Meter
 from pipeline.models import make_lm
 from pipeline.profiles import ModelSpec
 from pipeline.recordings import Recordings
-from pipeline.replay.environment import scrubbed
+from pipeline.refusal import call_errors, way_out
 from pipeline.replay.tape import Tape
 from pipeline.report.table import LifecycleReport
 from pipeline.scorecard import Scorecard
-from pipeline.settings import Settings
+from pipeline.settings import Gate, Settings
 from pipeline.stages.graph import EVALUATIONS
 from pipeline.task import Task, load_task
+from pipeline.verdict import Verdict
 
 if TYPE_CHECKING:
     import dspy
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 _PROGRESS = re.compile(r"/fine_tuning/jobs(\?|/[^/]+/events\?limit=1$)")
 _LOOKS = re.compile(rf"{_PROGRESS.pattern}|/fine_tuning/jobs/[^/]+$")
 """Requests that only look at a job; `_PROGRESS` those among them that no replay makes."""
-
-DEPLOYMENT_LOOKS = 3
-"""So often a tuned model that does not answer is asked again, `poll_seconds` apart."""
 
 
 class Lifecycle:
@@ -117,12 +114,14 @@ class Lifecycle:
                 seed=self.settings.seed,
                 num_threads=self.profile.num_threads,
             )
-        self._save(program, "optimize")
+        if "optimize" in self.recordings.stages:
+            save_program(self.artefacts / "optimize.json", program)
         return program
 
     @cached_property
     def distillation(self) -> Distillation:
         """The tuned student program, with the counts and losses behind it."""
+        from pipeline.stages.acceptance import must_answer
         from pipeline.stages.distill import distill
         from pipeline.stages.finetuning import make_provider
 
@@ -150,56 +149,17 @@ class Lifecycle:
                 tape.forget(lambda path: "/files" in path or "/fine_tuning/jobs" in path)
                 raise
             if recording:
+                example = to_examples(self.golden.train[:1], self.task)[0]
                 with tape.aside():
-                    self._must_answer(result)
+                    must_answer(result, example.inputs(), profile.finetuning.poll_seconds)
             # progress is for whoever watches a recording; a replay does not ask
             tape.forget(_PROGRESS.search)
         self.ledger.add_training(result.tuning)
-        self._save(result.program, "distill")
         if recording:
-            self._keep_training(provider.content, result)
+            save_program(self.artefacts / "distill.json", result.program)
+            path = save_training(self.artefacts, provider.content, result)
+            self._tell(f"distill: {result.kept} traces kept, {result.dropped} dropped; see {path}")
         return result
-
-    def _must_answer(self, result: Distillation) -> None:
-        """Call the tuned model once, before anything is built on it.
-
-        Raises:
-            StageError: it does not answer. The job is kept.
-        """
-        from dspy.utils.exceptions import AdapterParseError, LMError
-
-        example = to_examples(self.golden.train[:1], self.task)[0]
-        for pause in (*[self.profile.finetuning.poll_seconds] * DEPLOYMENT_LOOKS, None):
-            try:
-                with suppress(AdapterParseError):  # how good the answer is, the evaluation tells
-                    result.program(**example.inputs())
-                return
-            except LMError as error:
-                if pause is None:
-                    raise StageError(
-                        f"fine-tuning job {result.tuning.job_id} succeeded, but its model does not answer: {error}\n"
-                        "The job and the traces are kept; the same command asks the model again"
-                    ) from error
-            time.sleep(pause)  # a model is deployed a while after its job has ended
-
-    def _keep_training(self, content: bytes, result: Distillation) -> None:
-        """Keep the training file and what it was made of beside the program; secrets are replaced."""
-        import orjson
-
-        tuning = result.tuning
-        about = {
-            "kept": result.kept,
-            "dropped": result.dropped,
-            "base_model": tuning.base_model,
-            "job": tuning.job_id,
-            "trained_tokens": tuning.trained_tokens,
-            "seconds": tuning.seconds,
-        }
-        counts = orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        for name, written in (("training.jsonl", content), ("training.json", counts)):
-            lines = [scrubbed(line) for line in written.decode().split("\n")]
-            write_atomically(self.artefacts / name, "\n".join(lines).encode())
-        self._tell(f"distill: {result.kept} traces kept, {result.dropped} dropped; see {self.artefacts}/training.jsonl")
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -211,6 +171,15 @@ class Lifecycle:
         except PriceError as error:  # of no concern to whoever asks for the quality
             unpriced = str(error)
         return Comparison(teacher, student, costs[0], costs[1], self.settings.seed, unpriced)
+
+    def verdict(self, gate: Gate) -> Verdict:
+        """Measure a gate; the stages that it asks for run.
+
+        Raises:
+            PriceError: the gate is about costs, and a price is not known.
+        """
+        field = self.task.inputs[0]
+        return measure(gate, lambda: self.comparison, self.scorecard, lambda item: self.golden.excerpt(item, field))
 
     def report(self) -> LifecycleReport:
         """What has run so far, for the table; runs nothing. A price that is not known is said and costs are nan."""
@@ -290,47 +259,21 @@ class Lifecycle:
 
     @contextmanager
     def _stage(self, stage: str) -> Iterator[Tape]:
-        from dspy.utils.exceptions import LMError
-        from openai import OpenAIError
-
         from pipeline.stages.runtime import one_call_an_answer
 
-        if stage in self._stopped:
-            raise self._stopped[
-                stage
-            ]  # asked for by another test: it would stop at the same call, after the same waits
+        if stage in self._stopped:  # asked for by another test: it would stop at the same call, after the same waits
+            raise self._stopped[stage]
         try:
             with self.recordings.opened(stage, self.golden.fingerprint) as tape, one_call_an_answer():
                 yield tape
                 self.headers[stage] = dict(tape.header)
                 self.ledger.add(stage, tape.calls)
-        except (LMError, OpenAIError, EndpointError) as error:
+        except call_errors() as error:
             self._stopped[stage] = StageError(
-                f"stage {stage!r} stopped at a call that failed: {str(error).rstrip()}{self._way_out(error)} What was "
-                "recorded is kept; the same command goes on from there"
+                f"stage {stage!r} stopped at a call that failed: {str(error).rstrip()}{way_out(self.profile, error)} "
+                "What was recorded is kept; the same command goes on from there"
             )
             raise self._stopped[stage] from error
         except StageError as error:
             self._stopped[stage] = error
             raise
-
-    def _way_out(self, error: Exception) -> str:
-        """What mends an error of an endpoint; empty where the error says so itself, or nobody knows."""
-        status = getattr(error, "status", None) or getattr(error, "status_code", None)
-        if isinstance(error, EndpointError) or status is None:
-            return "" if isinstance(error, EndpointError) else "\n"
-        key = " or ".join(self.profile.key_names)
-        table = f"[tool.distillgate.profiles.{self.profile.name}]"
-        return f"\n{remedy(status, {'error': getattr(error, 'body', None)}, key, table)}."
-
-    def _save(self, program: dspy.Module, stage: str) -> None:
-        """Keep the program of a recorded stage as plain DSPy JSON, which stock DSPy loads; secrets are replaced."""
-        if stage not in self.recordings.stages:
-            return
-        import orjson
-        from dspy.utils.saving import get_dependency_versions
-
-        # as `program.save` writes it, but in one piece and looked at before it is on disk
-        state = program.dump_state() | {"metadata": {"dependency_versions": get_dependency_versions()}}
-        content = orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        write_atomically(self.artefacts / f"{stage}.json", scrubbed(content.decode()).encode())

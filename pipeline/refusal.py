@@ -1,7 +1,8 @@
-"""When an endpoint's error ends a recording: the provider's message, and what to do."""
+"""An endpoint's error that ends a recording: the provider's message, and what to do."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from pipeline.endpoint_errors import PATIENCE, lasting, message_of, remedy, wait_asked
@@ -24,8 +25,7 @@ def refusal_of(
     what = f"{answer.status}: {message_of(answer.body) or 'no reason given'}"
     wait = wait_asked(response["headers"])
     if lasting(answer.status, answer.body):
-        table = f"[tool.distillgate.profiles.{profile.name}]"
-        mends = remedy(answer.status, answer.body, _key_name(profile, asked), table)
+        mends = remedy(answer.status, answer.body, _key_name(profile, asked), _table(profile))
         error = EndpointError(f"{named(asked)} was refused with {what}\n{mends}. ")
     elif wait is not None and wait > PATIENCE:
         error = EndpointError(
@@ -35,6 +35,29 @@ def refusal_of(
         return None
     response["headers"]["x-should-retry"] = ["false"]
     return error
+
+
+def call_errors() -> tuple[type[Exception], ...]:
+    """The errors that a failed call ends in: ours, DSPy's, and the openai SDK's where it was imported to make calls."""
+    from dspy.utils.exceptions import LMError
+
+    openai = sys.modules.get("openai")
+    return (LMError, EndpointError, *([openai.OpenAIError] if openai else []))
+
+
+def way_out(profile: Profile, error: Exception) -> str:
+    """What mends an error that a call ended in, as a line; none where the error says so itself, or nobody knows."""
+    if isinstance(error, EndpointError):
+        return ""
+    status = getattr(error, "status", None) or getattr(error, "status_code", None)
+    if status is None:
+        return "\n"
+    key = " or ".join(profile.key_names)
+    return f"\n{remedy(status, {'error': getattr(error, 'body', None)}, key, _table(profile))}."
+
+
+def _table(profile: Profile) -> str:
+    return f"[tool.distillgate.profiles.{profile.name}]"
 
 
 def _key_name(profile: Profile, asked: Canonical) -> str:

@@ -31,8 +31,8 @@ def _peak() -> int:
 def main(tape: Path) -> None:
     """Print by how many bytes opening the tape raises this process's peak memory."""
     from pipeline.replay.index import Index
+    from pipeline.replay.opening import open_tape
     from pipeline.replay.redact import Redactor
-    from pipeline.replay.storage import open_tape
 
     before = _peak()
     index = Index(open_tape(tape, Redactor()), polls_repeat=True)

@@ -12,9 +12,9 @@ from pipeline.bench.figures import Figure
 from pipeline.bench.memory import memory_figure
 from pipeline.bench.stages import gates_figure
 from pipeline.bench.workload import articles, write_tape
-from pipeline.recordings import Recordings
 from pipeline.settings import Settings
 from pipeline.stages.graph import STAGES
+from pipeline.tape_paths import TapePaths
 from pipeline.task import load_task
 
 
@@ -34,7 +34,7 @@ QUICK = Sizes(small=300, large=1000, huge=5000, rounds=3)
 
 def measured(settings: Settings, sizes: Sizes, tell: Callable[[str], None]) -> Iterator[Figure]:
     """Every figure in the order of the table; `tell` gets the name of what is measured next."""
-    recordings = Recordings(settings, load_task(settings.task).name, (), tell)
+    recordings = TapePaths(settings, load_task(settings.task).name)
     tapes = [recordings.path(stage) for stage in STAGES if recordings.path(stage).exists()]
     tell("replay against the floor")
     yield from speed.replay_figures(sizes.small, sizes.large, sizes.rounds)
@@ -54,7 +54,7 @@ def measured(settings: Settings, sizes: Sizes, tell: Callable[[str], None]) -> I
     yield _gates(settings, recordings)
 
 
-def _gates(settings: Settings, recordings: Recordings) -> Figure:
+def _gates(settings: Settings, recordings: TapePaths) -> Figure:
     if recordings.lacking:
         return Figure("gates", math.nan, note=f"not recorded yet: {', '.join(recordings.lacking)}")
     folder = settings.root / "tests" / "gates"

@@ -9,7 +9,6 @@ import orjson
 from pipeline.checks.shelf import Shelf
 from pipeline.errors import BrokenTapeError
 from pipeline.findings import Finding
-from pipeline.replay.lines import content_of
 from pipeline.report.numbers import megabytes
 from pipeline.stages.graph import STAGES
 
@@ -47,7 +46,7 @@ def broken(shelf: Shelf) -> Iterator[Finding]:
 def edited(shelf: Shelf) -> Iterator[Finding]:
     """Tapes that are readable and yet not what was recorded: lines were changed, added or lost."""
     for stage, tape in shelf.tapes.items():
-        if tape.content and tape.content != content_of(tape.interactions):
+        if tape.noted.content and tape.noted.content != tape.content:
             path = shelf.recordings.path(stage)
             message = f"{shelf.shown(path)}:1: the lines below are not those that were recorded"
             yield Finding("edited", "error", (stage,), message, shelf.restore(stage))
@@ -56,6 +55,8 @@ def edited(shelf: Shelf) -> Iterator[Finding]:
 def duplicated(shelf: Shelf) -> Iterator[Finding]:
     """Tapes that hold a line twice, or two answers to a request whose first answer is always the one replayed."""
     for stage, tape in shelf.tapes.items():
+        if tape.intact:
+            continue
         path = shelf.recordings.path(stage)
         lines = [(number, raw) for number, raw in enumerate(path.read_bytes().splitlines(), start=1)]
         answers = iter(tape.interactions)

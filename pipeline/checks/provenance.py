@@ -10,7 +10,6 @@ from pipeline.checks.shelf import Shelf
 from pipeline.errors import GoldenDataError
 from pipeline.findings import Finding
 from pipeline.golden import fingerprint_of
-from pipeline.replay.lines import content_of
 from pipeline.stages.graph import UPSTREAM
 
 SEEDED = ("optimize", "distill")
@@ -74,7 +73,7 @@ def recorded_upstream(shelf: Shelf) -> Iterator[Finding]:
             if not isinstance(built_on, Mapping) or upstream not in built_on:
                 message = f"its tape does not say which recording of {upstream} it was built on"
                 yield Finding("upstream", "note", (stage,), message, shelf.check_by_replay())
-            elif built_on[upstream] != content_of(shelf.tapes[upstream].interactions):
+            elif built_on[upstream] != shelf.tapes[upstream].content:
                 when = shelf.header(upstream, "recorded_at") or shelf.header(upstream, "recorded")
                 stale.append((stage, f"built on another recording of {upstream} than the present one of {when}"))
     yield from shelf.once("upstream", "error", stale)

@@ -17,7 +17,8 @@ def leaked(shelf: Shelf) -> Iterator[Finding]:
     redactor = Redactor(remembered())
     for stage in STAGES:
         tape = shelf.recordings.path(stage)
-        for path in (tape, journal_path(tape)):
+        clean = stage in shelf.tapes and shelf.tapes[stage].intact
+        for path in (journal_path(tape),) if clean else (tape, journal_path(tape)):
             lines = path.read_bytes().splitlines() if path.is_file() else []
             found = [(number, kind) for number, line in enumerate(lines, start=1) if (kind := redactor.kind(line))]
             if found:

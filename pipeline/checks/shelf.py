@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CassetteError
 from pipeline.findings import Finding, Severity
-from pipeline.recordings import Recordings
-from pipeline.replay import storage
+from pipeline.replay import opening, storage
+from pipeline.replay.environment import remembered
+from pipeline.replay.lines import Interaction, content_of
+from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording
 from pipeline.settings import Settings
 from pipeline.stages.graph import STAGES
+from pipeline.tape_paths import TapePaths
+
+
+@dataclass(frozen=True)
+class Tape:
+    """One tape: what it says of itself, and what it holds as soon as a check asks."""
+
+    path: Path
+    noted: Recording
+    """Without interactions, if the tape is intact."""
+
+    intact: bool
+    """Whether it is to the byte what was written under today's rules: nothing in it needs to be looked at."""
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """Its provenance."""
+        return self.noted.header
+
+    @cached_property
+    def interactions(self) -> list[Interaction]:
+        """In recorded order."""
+        return storage.read(self.path).interactions if self.intact else self.noted.interactions
+
+    @cached_property
+    def content(self) -> str:
+        """The digest of what it holds, whatever it says."""
+        return self.noted.content if self.intact and self.noted.content else content_of(self.interactions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +53,8 @@ class Shelf:
 
     settings: Settings
     task: str
-    recordings: Recordings
-    tapes: Mapping[str, Recording]
+    recordings: TapePaths
+    tapes: Mapping[str, Tape]
     """Stage → what its tape holds, in running order; of those that lie there and can be read."""
 
     broken: Mapping[str, CassetteError]
@@ -56,14 +87,16 @@ class Shelf:
 
 
 def read_shelf(settings: Settings, task: str) -> Shelf:
-    """Read the tapes of the task of that name under the settings' profile."""
-    recordings = Recordings(settings, task, (), lambda message: None)
-    tapes: dict[str, Recording] = {}
+    """Look at the tapes of the task of that name under the settings' profile."""
+    recordings = TapePaths(settings, task)
+    redactor = Redactor(remembered())
+    tapes: dict[str, Tape] = {}
     broken: dict[str, CassetteError] = {}
     for stage in STAGES:
-        if recordings.path(stage).exists():
+        if (path := recordings.path(stage)).exists():
             try:
-                tapes[stage] = storage.read(recordings.path(stage))
+                noted = opening.intact(path, redactor)
+                tapes[stage] = Tape(path, noted or storage.read(path), intact=noted is not None)
             except CassetteError as error:
                 broken[stage] = error
     return Shelf(settings, task, recordings, tapes, broken)

@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 
 from pipeline.errors import PriceError
-from pipeline.gates import measure
 from pipeline.lifecycle import Lifecycle
 from pipeline.publishing.places import places
 from pipeline.report.run import Prompt, Run
@@ -31,12 +30,7 @@ def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
     verdicts, unmeasured = {}, {}
     for name, gate in lifecycle.settings.gates.items():
         try:
-            verdicts[name] = measure(
-                gate,
-                lambda: lifecycle.comparison,
-                lifecycle.scorecard,
-                lambda item: lifecycle.golden.excerpt(item, lifecycle.task.inputs[0]),
-            )
+            verdicts[name] = lifecycle.verdict(gate)
         except PriceError as error:
             unmeasured[name] = str(error)
     return verdicts, unmeasured

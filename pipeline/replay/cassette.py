@@ -15,6 +15,7 @@ from pipeline.replay import storage
 from pipeline.replay.guard import guarded
 from pipeline.replay.interception import prove
 from pipeline.replay.journal import Journal
+from pipeline.replay.recorder import TapeRecorder
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording
 from pipeline.replay.tape import Tape
@@ -51,7 +52,9 @@ def replaying(
 
 
 @contextmanager
-def recording(path: Path, header: dict[str, Any], redactor: Redactor, watch: Watch = UNWATCHED) -> Iterator[Tape]:
+def recording(
+    path: Path, header: dict[str, Any], redactor: Redactor, watch: Watch = UNWATCHED
+) -> Iterator[TapeRecorder]:
     """Record into a journal beside `path` and, when the block ends well, replace `path` with the result.
 
     `watch` is told of every request that is sent, and may end the recording.
@@ -66,10 +69,11 @@ def recording(path: Path, header: dict[str, Any], redactor: Redactor, watch: Wat
     """
     prove()
     with closing(Journal(journal_path(path), header, redactor)) as journal:
-        with Tape.use(**_config(path), journal=journal, redactor=redactor, watch=watch) as tape:
+        with TapeRecorder.use(**_config(path), journal=journal, redactor=redactor, watch=watch) as tape:
             try:
                 yield tape
             finally:
+                tape.settle()
                 if (error := journal.failure or tape.refusal) is not None:
                     raise error
         storage.write(path, Recording(tape.header, tape.used()), redactor)

@@ -44,6 +44,12 @@ class InFlight:
         call = self._calls.get(key)
         return None if call is None or call.caller is _caller() else call.back
 
+    def of_other_threads(self) -> list[Future[None]]:
+        """The calls of other threads that may still come back, each as what is done when it does."""
+        threads = {call.caller: call.back for call in self._calls.values() if isinstance(call.caller, threading.Thread)}
+        here = threading.current_thread()
+        return [back for caller, back in threads.items() if caller is not here and caller.is_alive()]
+
     def depart(self, key: bytes, now: float) -> None:
         """This caller's call leaves, at `now` seconds."""
         caller = _caller()

@@ -12,7 +12,7 @@ import orjson
 
 from pipeline.replay.lines import Interaction, key_in, key_of, written
 from pipeline.replay.matching import Canonical
-from pipeline.replay.storage import Held
+from pipeline.replay.opening import Held
 
 
 class Index:

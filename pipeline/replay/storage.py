@@ -33,18 +33,6 @@ class Recording:
     """`content_of` the interactions when the file was written; empty where it was not noted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A cassette as a replay holds it."""
-
-    header: dict[str, Any]
-    pack: Pack
-    """What the lines refer to."""
-
-    lines: list[bytes]
-    """One an interaction, in recorded order, each as `pipeline.replay.lines.written` makes it."""
-
-
 def write(path: Path, recording: Recording, redactor: Redactor) -> None:
     """Write a complete cassette atomically; what recurs in it is written once.
 
@@ -72,51 +60,10 @@ def read(path: Path) -> Recording:
         BrokenTapeError: the file is empty, truncated, edited or of another version; names file and line.
         CassetteError: the file is missing or cannot be read.
     """
-    return decode(path, _lines(path, _content(path)))
+    return decode(path, complete_lines(path, content_of_file(path)))
 
 
-def content(path: Path) -> str:
-    """The digest of what a cassette holds, whatever the order of its lines and however they are packed.
-
-    Raises:
-        BrokenTapeError, CassetteError: as `read`.
-    """
-    return content_of(read(path).interactions)
-
-
-def open_tape(path: Path, redactor: Redactor) -> Held:
-    """What a replay of a cassette needs, its lines parsed when they are played.
-
-    A file that is to the byte what `write` made under today's rules is taken as it is. Any other is read as `read`
-    does, and its requests are reduced to what is asked today. Lines may stand in another order, nothing else.
-
-    Raises:
-        BrokenTapeError: as `read`, or a line was changed, added or lost.
-        CassetteError: as `read`.
-    """
-    content = _content(path)
-    lines = _lines(path, content)
-    if not _trusted(content, redactor):
-        recording = decode(path, lines)
-        if recording.content and recording.content != content_of(recording.interactions):
-            raise BrokenTapeError(path, 1, "the lines below are not those that were recorded")
-        return hold(recording.header, redactor.stored(recording.interactions))
-    pack, asked = Pack(), []
-    for raw in lines[1:]:
-        if raw.startswith(b'{"request":'):
-            asked.append(raw)
-        else:
-            _share(orjson.loads(raw), pack)
-    return Held(_provenance(orjson.loads(lines[0]))["header"], pack, asked)
-
-
-def hold(header: dict[str, Any], interactions: list[Interaction]) -> Held:
-    """The same of interactions that are in memory already."""
-    pack = Pack()
-    return Held(header, pack, [written(interaction.line(pack)) for interaction in interactions])
-
-
-def _share(line: dict[str, Any], pack: Pack) -> bool:
+def share(line: dict[str, Any], pack: Pack) -> bool:
     """Whether a line is one of what recurs, which `pack` then knows."""
     kind = next((kind for kind in ("text", "head") if kind in line), None)
     if kind is not None:
@@ -124,19 +71,8 @@ def _share(line: dict[str, Any], pack: Pack) -> bool:
     return kind is not None
 
 
-def _trusted(content: bytes, redactor: Redactor) -> bool:
-    end = content.find(b"\n")
-    try:
-        marks = orjson.loads(content[:end])["distillgate"]
-        claimed = (marks["format"], marks["rules"], marks["fingerprint"])
-    except (KeyError, TypeError, ValueError):
-        return False
-    if b"\r" in content or redactor.knows(content):
-        return False
-    return claimed == (FORMAT, redactor.rules, fingerprint_of(memoryview(content)[end + 1 : -1]))
-
-
-def _content(path: Path) -> bytes:
+def content_of_file(path: Path) -> bytes:
+    """A file's bytes; CassetteError where it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -145,7 +81,8 @@ def _content(path: Path) -> bytes:
         raise CassetteError(f"{path}: {error.strerror}") from error
 
 
-def _lines(path: Path, content: bytes) -> list[bytes]:
+def complete_lines(path: Path, content: bytes) -> list[bytes]:
+    """A file's lines; BrokenTapeError where the last one is cut off."""
     lines = content.split(b"\n")
     if lines.pop() != b"":
         raise BrokenTapeError(path, len(lines) + 1, "the last line is cut off")
@@ -167,8 +104,8 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
                 if (found := line["distillgate"]["format"]) not in READABLE:
                     readable = " and ".join(map(str, READABLE))
                     raise BrokenTapeError(path, number, f"format {found}, this version reads {readable}")
-                about = _provenance(line)
-            elif not _share(line, pack):
+                about = provenance(line)
+            elif not share(line, pack):
                 interactions.append(Interaction.of(line, pack))
         except (KeyError, TypeError, ValueError) as error:
             raise BrokenTapeError(path, number, f"not a cassette line ({error!r})") from error
@@ -177,7 +114,7 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
     return Recording(**about, interactions=interactions)
 
 
-def _provenance(line: dict[str, Any]) -> dict[str, Any]:
+def provenance(line: dict[str, Any]) -> dict[str, Any]:
     """The header, and apart from it what the file says of itself."""
     header = dict(line["distillgate"])
     del header["format"]

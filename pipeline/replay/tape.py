@@ -1,13 +1,12 @@
-"""vcrpy's cassette, indexed, locked, stored line by line, and unable to take a miss for an answer."""
+"""vcrpy's cassette, indexed, locked, and unable to take a miss for an answer."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,230 +14,153 @@ from vcr.cassette import Cassette
 from vcr.request import Request
 
 from pipeline.calls import Call, report
-from pipeline.errors import CassetteError, CassetteMissError, DistillgateError
-from pipeline.replay import storage
-from pipeline.replay.answers import call_of, from_vcr, kept, to_vcr
+from pipeline.errors import CassetteError, CassetteMissError
+from pipeline.replay.answers import call_of, to_vcr
 from pipeline.replay.asking import Asking
-from pipeline.replay.in_flight import InFlight, in_parallel
 from pipeline.replay.index import Index
 from pipeline.replay.interception import transport_patches
-from pipeline.replay.journal import Journal
 from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical, canonical
+from pipeline.replay.matching import Canonical
 from pipeline.replay.misses import explain_miss
+from pipeline.replay.opening import Held, open_tape
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording
-from pipeline.replay.watching import UNWATCHED, Watch
 
 
 class Tape(Cassette):
-    """One stage's cassette.
+    """One stage's cassette, replayed.
 
-    Replay (no journal): a request that is not recorded raises `CassetteMissError`, and so does every request after
-    it, because a stage with a hole in it has no result. Record (with a journal): recorded requests are replayed, so
-    that a resumed recording pays for nothing twice; others are sent and are on disk before their caller goes on. A
-    request or answer with a secret that is not to be replaced ends the recording: see `refusal`.
+    A request that is not recorded raises `CassetteMissError`, and so does every request after it, because a stage with
+    a hole in it has no result. `pipeline.replay.recorder` records onto one.
     """
 
-    def __init__(
-        self,
-        redactor: Redactor,
-        journal: Journal | None = None,
-        remedy: str = "",
-        watch: Watch = UNWATCHED,
-        **kwargs: Any,
-    ) -> None:
+    polls_repeat = True
+    """Whether the last answer to a poll stays its answer."""
+
+    sent = 0
+    """Requests that went to the endpoint: none in replay."""
+
+    def __init__(self, redactor: Redactor, remedy: str = "", **kwargs: Any) -> None:
         """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends."""
         super().__init__(**kwargs)
         self.custom_patches = transport_patches(self)
         self.calls: list[Call] = []
         """Every completion that was answered, in the order of the answers."""
-        self.sent = 0
-        """Requests that went to the endpoint."""
         self.miss: CassetteMissError | None = None
-        self.refusal: DistillgateError | None = None
-        """Why nothing more is recorded."""
-        self._redactor = redactor
-        self._journal = journal
+        self.redactor = redactor
+        self.lock = threading.RLock()
         self._remedy = remedy
-        self._watch = watch
-        self._aside = False
-        self._supplied: tuple[str, Any] | None = None
-        self._in_flight = InFlight()
-        self._lock = threading.RLock()
 
     def _load(self) -> None:
-        if self._journal is None:
-            held = storage.open_tape(Path(self._path), self._redactor)
-        else:
-            held = storage.hold(self._journal.header, self._redactor.stored(self._journal.recovered))
+        held = self.held()
         self.header = held.header
-        self._index = Index(held, polls_repeat=self._journal is None)
-        self._asked = Asking(self._redactor, self._index)
+        self.index = Index(held, self.polls_repeat)
+        self.asked = Asking(self.redactor, self.index)
+        """A request as it is looked up, and its key."""
         self.rewound = True
+
+    def held(self) -> Held:
+        """What the tape begins with.
+
+        Raises:
+            CassetteError: the file is missing, broken or was edited.
+        """
+        return open_tape(Path(self._path), self.redactor)
 
     @property
     def recording(self) -> Recording:
         """Everything the tape holds."""
-        return Recording(self.header, self._index.interactions)
+        return Recording(self.header, self.index.interactions)
 
     def _save(self, force: bool = False) -> None:
-        """Nothing: the journal is on disk already, and `recording` replaces the old tape."""
+        """Nothing: what is recorded is on disk already, and `recording` replaces the old tape."""
 
     def can_play_response_for(self, request: Request) -> bool:
-        """Whether the answer is recorded; in record mode, False makes the caller send the request.
+        """Whether the answer is recorded; False makes the caller send the request, which happens while recording only.
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
             CassetteError: while recording: in parallel although its order matters, a secret, a failed write before.
         """
-        asked, key = self._admitted(request)
+        asked, key = self.admitted(request)
         while True:
-            known = self._look_up(asked, key)
+            known = self.look_up(asked, key)
             if isinstance(known, bool):
                 return known
             known.result()
 
     async def acan_play_response_for(self, request: Request) -> bool:
         """The same on an event loop, whose other tasks go on meanwhile."""
-        asked, key = self._admitted(request)
+        asked, key = self.admitted(request)
         while True:
-            known = self._look_up(asked, key)
+            known = self.look_up(asked, key)
             if isinstance(known, bool):
                 return known
             await asyncio.wrap_future(known)
 
-    def _admitted(self, request: Request) -> tuple[Canonical, bytes]:
-        if self._journal is not None:
-            self.refusal = self.refusal or self._redactor.refusal(canonical(request))
-            if self.refusal is not None:
-                raise self.refusal
-        return self._asked(request)
+    def admitted(self, request: Request) -> tuple[Canonical, bytes]:
+        """The request as it is looked up, and its key."""
+        return self.asked(request)
 
-    def _look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
+    def look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
         """True: play the answer; False: send the request; else wait: an equal one is under way, look again then."""
-        with self._lock:
-            if self.miss is None and self._index.playable(key, asked):
+        with self.lock:
+            if self.miss is None and self.index.playable(key, asked):
                 return True
-            if self._journal is None:
-                raise self._missed(asked, key)
-            if self._journal.failure is not None:
-                raise self._journal.failure  # an answer that cannot be kept is not paid for
-            if not asked.repeatable and self._in_flight.crowded():
-                raise in_parallel(asked)
-            if equal := self._in_flight.equal(key):
-                return equal
-            if self._supplied and asked.method == "POST" and asked.path.endswith(self._supplied[0]):
-                interaction = Interaction(asked, 200, "application/json", self._supplied[1], 0.0, 1)
-                self._supplied = None
-                self._journal.append(self._redactor.answer(interaction))
-                self._index.add(interaction)
-                return True
-            try:
-                self._watch.departs(asked)
-            except DistillgateError as error:
-                self.refusal = error
-                raise
-            self._in_flight.depart(key, time.perf_counter())
-            return False
+            raise self.unanswered(asked, key)
 
     def play_response(self, request: Request) -> dict[str, Any]:
         """The recorded answer, in vcrpy's form.
 
         Raises:
-            CassetteMissError: in replay, another thread took the last answer since this one asked whether there is one.
-            CassetteError: the same while recording.
+            CassetteError: another thread took the last answer since this one asked whether there is one; in replay
+                that is a miss.
         """
-        asked, key = self._asked(request)
-        with self._lock:
-            interaction = self._index.play(key, asked) if self.miss is None else None
+        asked, key = self.asked(request)
+        with self.lock:
+            interaction = self.index.play(key, asked) if self.miss is None else None
             if interaction is None:
-                raise self._missed(asked, key) if self._journal is None else in_parallel(asked)
-        self._observe(interaction)
+                raise self.unanswered(asked, key)
+        self.observe(interaction)
         return to_vcr(interaction)
 
     def append(self, request: Request, response: dict[str, Any]) -> None:
-        """Record an answer; errors of the endpoint are passed on to the caller but never kept.
-
-        Raises:
-            CassetteError: it holds a secret that is not to be replaced, or cannot be written.
-        """
-        now = time.perf_counter()
-        asked, key = self._asked(request)
-        if self._journal is None:
-            raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
-        with self._lock:
-            try:
-                interaction = from_vcr(asked, response, *self._in_flight.arrive(key, now))
-                interaction = self._watch.judged(interaction, response)
-                self.sent += 1
-                stop = self._watch.arrives(asked, interaction, response)
-                self.refusal = self.refusal or (None if self._aside else stop)
-                if interaction.status < 400 and not self._aside:
-                    interaction = kept(interaction, response, self._redactor)
-                    if not self._index.says_nothing_new(key, interaction):
-                        self._journal.append(interaction)
-                        self._index.add(interaction, played=1)
-            except CassetteError as error:
-                self.refusal = error
-                raise
-            finally:
-                self._in_flight.end(key)
-        if interaction.status < 400 and not self._aside:
-            self._observe(interaction)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Calls inside the block go to the endpoint and are not recorded: no replay will make them."""
-        self._aside = True
-        try:
-            yield
-        finally:
-            self._aside = False
-
-    def supply(self, path: str, body: Any) -> None:
-        """Record `body` as the answer to the next POST whose path ends in `path`, instead of sending it.
-
-        For a request whose answer was lost, when the endpoint tells what it had been.
-        """
-        self._supplied = (path, body)
+        """Refuse an answer that cannot have come: nothing is sent in replay."""
+        asked, _ = self.asked(request)
+        raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
 
     def abandon(self, request: Request) -> None:
-        """Forget a call that did not come back, so that others may make it."""
-        asked, key = self._asked(request)
-        with self._lock:
-            self._in_flight.end(key)
-            self._watch.lost(asked)
+        """Nothing: in replay no call is under way."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Inside the block, calls are not recorded; in replay they are not made."""
+        return nullcontext()
+
+    def supply(self, path: str, body: Any) -> None:
+        """Nothing: what a recording was supplied with is on the tape."""
+
+    def forget(self, matches: Callable[[str], object]) -> None:
+        """Nothing: what is forgotten while recording is on no tape."""
 
     def unused(self) -> list[Canonical]:
         """The request of every interaction that was not replayed."""
-        return self._index.unused()
-
-    def forget(self, matches: Callable[[str], object]) -> None:
-        """Drop what this recording holds under paths (query included) that match, on disk too; nothing in replay."""
-        if self._journal is None:
-            return
-        with self._lock:
-            self._index.forget(matches)
-            self._journal.rewrite(self._index.interactions)
-
-    def used(self) -> list[Interaction]:
-        """The interactions that a replay of what was done so far needs, in recorded order."""
-        return self._index.used()
+        return self.index.unused()
 
     def __len__(self) -> int:
         """How many interactions the tape holds."""
-        return len(self._index)
+        return len(self.index)
 
-    def _missed(self, asked: Canonical, key: bytes) -> CassetteMissError:
+    def unanswered(self, asked: Canonical, key: bytes) -> CassetteError:
+        """Why a request has no answer."""
         if self.miss is None:
-            repeated = key in self._index
-            why = explain_miss(asked, self._index.requests, repeated, str(self._path), self._remedy)
+            repeated = key in self.index
+            why = explain_miss(asked, self.index.requests, repeated, str(self._path), self._remedy)
             self.miss = CassetteMissError(why)
         return self.miss
 
-    def _observe(self, interaction: Interaction) -> None:
+    def observe(self, interaction: Interaction) -> None:
+        """Note a completion that was answered, and tell whoever listens."""
         if call := call_of(interaction):
-            with self._lock:
+            with self.lock:
                 self.calls.append(call)
             report(call)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.gates import measure
 from pipeline.lifecycle import Lifecycle
 from pipeline.testing.stages import result_of
 from pipeline.verdict import Verdict
@@ -26,15 +25,7 @@ def gate(lifecycle: Lifecycle, pytestconfig: pytest.Config, request: pytest.Fixt
     def check(name: str) -> Verdict:
         if name not in lifecycle.settings.gates:
             pytest.skip(f"no bound for {name} in [tool.distillgate.gates]")
-        verdict = result_of(
-            lifecycle,
-            lambda: measure(
-                lifecycle.settings.gates[name],
-                lambda: lifecycle.comparison,
-                lifecycle.scorecard,
-                lambda item: lifecycle.golden.excerpt(item, lifecycle.task.inputs[0]),
-            ),
-        )
+        verdict = result_of(lifecycle, lambda: lifecycle.verdict(lifecycle.settings.gates[name]))
         verdicts_of(pytestconfig)[name] = verdict
         for key in ("value", "bound", "n", "interval"):
             # not record_property: it warns of JUnit's newer schema, which has no place for a test's properties

@@ -9,8 +9,9 @@ from pipeline.replay.cassette import replaying
 from pipeline.replay.index import Index
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
+from pipeline.replay.opening import open_tape
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, open_tape, write
+from pipeline.replay.storage import Recording, write
 
 PROMPT = "You label what the desks bring in. " * 10
 CONFLICT = [b"<<<<<<< ours", b"=======", b">>>>>>> theirs"]

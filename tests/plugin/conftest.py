@@ -14,8 +14,10 @@ from tests.endpoint import Endpoint, served
 from tests.projects import write_project
 
 # pytester forgets the modules that a run inside it imported. numpy cannot be loaded twice, httpx maps the errors of the
-# httpcore that it first saw, and all take time.
+# httpcore that it first saw, and all take time, most of it hypothesis, which pytest rewrites each time.
 for name in (
+    "hypothesis",
+    "hypothesis.core",
     "httpcore",
     "anyio._backends._asyncio",
     "dspy",

@@ -6,7 +6,8 @@ import importlib.metadata
 
 import pytest
 
-from pipeline.replay.storage import content, read
+from pipeline.replay.opening import content
+from pipeline.replay.storage import read
 from pipeline.stages.graph import STAGES, UPSTREAM
 
 

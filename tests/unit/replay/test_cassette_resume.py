@@ -1,5 +1,7 @@
 """Pins that a recording that was broken off goes on without paying twice, and that the old tape stays until then."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -125,3 +127,14 @@ def test_a_whole_recording_replaces_the_old_tape(path, old, endpoint, teacher, a
         answered = ask(teacher(endpoint.url), "sports")
     assert [i.body["id"] for i in read(path).interactions] == [answered]
     assert path.read_bytes() != old
+
+
+def test_a_call_that_is_under_way_when_the_recording_stops_is_kept(path, endpoint, teacher, ask):
+    endpoint.delay = 0.3
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(KilledError), recording(path, {}, Redactor()):
+            later = pool.submit(ask, teacher(endpoint.url), "law")
+            while not endpoint.requests:
+                time.sleep(0.001)
+            raise KilledError
+        assert [i.body["id"] for i in read(journal_path(path)).interactions] == [later.result()]

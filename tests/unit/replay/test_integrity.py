@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
+from pipeline.replay.opening import content
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, content, read, write
+from pipeline.replay.storage import Recording, read, write
 
 
 def said(answer):
