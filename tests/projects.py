@@ -8,6 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.lifecycle import Lifecycle
+from pipeline.settings import load_settings
+from pipeline.stages.graph import EVALUATIONS, STAGES
+from tests.endpoint import Endpoint, served
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "news"
 SIZES = {"train": 6, "dev": 2, "test": 3}
 """Rows of each label that the small copy keeps."""
@@ -61,3 +66,18 @@ def write_project(folder: Path, url: str) -> None:
     small_golden(folder / "golden" / "news")
     (folder / "pyproject.toml").write_text(SETTINGS.format(url=url), "utf-8")
     (folder / "conftest.py").write_text('pytest_plugins = ["pipeline.testing"]\n', "utf-8")
+
+
+def record_project(folder: Path, endpoint: Endpoint, sizes: Mapping[str, int] = SIZES) -> Lifecycle:
+    """A project whose every stage was recorded from the endpoint, over so many rows of each label a split."""
+    with served(endpoint):
+        write_project(folder, endpoint.url)
+        small_golden(folder / "golden" / "news", sizes)
+        return evaluated(Lifecycle(load_settings(folder, "loopback"), record=STAGES))
+
+
+def evaluated(lifecycle: Lifecycle) -> Lifecycle:
+    """The same, once all its evaluations have run."""
+    for stage in EVALUATIONS:
+        lifecycle.scorecard(stage)
+    return lifecycle

@@ -18,6 +18,7 @@ from vcr.request import Request
 from pipeline.replay import exchange
 from pipeline.replay.interception import transport_patches
 from pipeline.replay.storage import Recording
+from pipeline.replay.stubs import Answers
 
 MATCH_ON = ("method", "path", "body")
 
@@ -54,7 +55,7 @@ def has_cassetter() -> bool:
     return importlib.util.find_spec("cassetter") is not None
 
 
-class _Cassetter:
+class _Cassetter(Answers):
     """cassetter's cassette behind our stub."""
 
     def __init__(self, path: Path) -> None:
@@ -65,12 +66,6 @@ class _Cassetter:
         self._cassette = cassetter.Cassette(path, record_mode=cassetter.RecordMode.NONE, match_config=match)
         self._cassette.load()
 
-    def can_play_response_for(self, request: Request) -> bool:
-        return True
-
-    async def acan_play_response_for(self, request: Request) -> bool:
-        return True
-
     def play_response(self, request: Request) -> dict[str, Any]:
         headers = {name: [value] for name, value in request.headers.items()}
         found = self._cassette.play(request.method, request.uri, headers, request.body)
@@ -79,12 +74,6 @@ class _Cassetter:
             "headers": {"content-type": ["application/json"]},
             "body": {"string": self._bytes(found.body)},
         }
-
-    def append(self, request: Request, response: dict[str, Any]) -> None:
-        """Nothing is sent in replay."""
-
-    def abandon(self, request: Request) -> None:
-        """Nothing is sent in replay."""
 
 
 @contextmanager

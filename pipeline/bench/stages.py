@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from vcr.request import Request
@@ -22,9 +22,14 @@ from pipeline.replay import storage
 from pipeline.replay.answers import call_of, to_vcr
 from pipeline.replay.interception import transport_patches
 from pipeline.replay.matching import canonical
+from pipeline.replay.stubs import Answers
+from pipeline.settings import Settings, find_root, load_settings
+
+if TYPE_CHECKING:
+    from pipeline.lifecycle import Lifecycle
 
 
-class _Floor:
+class _Floor(Answers):
     """A stage's answers, ready to be given: what is left is to find which one is asked for."""
 
     def __init__(self, recording: storage.Recording) -> None:
@@ -33,12 +38,6 @@ class _Floor:
         self._answers: dict[bytes, list[tuple[dict[str, Any], Call | None]]] = defaultdict(list)
         for one in recording.interactions:
             self._answers[one.request.key].append((to_vcr(one), call_of(one)))
-
-    def can_play_response_for(self, request: Request) -> bool:
-        return True
-
-    async def acan_play_response_for(self, request: Request) -> bool:
-        return True
 
     def play_response(self, request: Request) -> dict[str, Any]:
         asked = canonical(request)
@@ -49,13 +48,10 @@ class _Floor:
             report(call)
         return answer
 
-    def append(self, request: Request, response: dict[str, Any]) -> None:
-        """Nothing is sent."""
-
-    def abandon(self, request: Request) -> None:
-        """Nothing is sent."""
-
     def forget(self, matches: object) -> None:
+        """Nothing is recorded."""
+
+    def supply(self, path: str, body: object) -> None:
         """Nothing is recorded."""
 
 
@@ -87,17 +83,17 @@ def _seconds(command: list[str], root: Path) -> float:
     return time.perf_counter() - started
 
 
-def main(profile: str) -> None:
-    """Run every evaluation, and with them all stages, of the project in the current folder."""
+def evaluated(settings: Settings) -> Lifecycle:
+    """A lifecycle whose evaluations, and with them all stages, have run over the floor."""
     from pipeline.lifecycle import Lifecycle
-    from pipeline.settings import find_root, load_settings
     from pipeline.stages.graph import EVALUATIONS
 
     with mock.patch.object(recordings, "replaying", _over_floor):
-        lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
+        lifecycle = Lifecycle(settings)
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
+    return lifecycle
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    evaluated(load_settings(find_root(Path.cwd()), sys.argv[1]))

@@ -21,8 +21,10 @@ import orjson
 from vcr.request import Request
 
 from pipeline.errors import InterceptionError
+from pipeline.replay.dspy_stubs import dspy_async_stub, dspy_stub
 from pipeline.replay.guard import guarded
-from pipeline.replay.stubs import Answer, Recorder, dspy_async_stub, dspy_stub, httpx_async_stub, httpx_stub
+from pipeline.replay.httpx_stubs import httpx_async_stub, httpx_stub
+from pipeline.replay.stubs import Answer, Answers, Recorder
 
 Patch = tuple[object, str, Callable[..., Any]]
 
@@ -104,15 +106,12 @@ def _ask_async(lm: Any) -> Any:
         return pool.submit(asyncio.run, ask()).result()
 
 
-class _Probe:
+class _Probe(Answers):
     hit = False
 
     def can_play_response_for(self, request: Request) -> bool:
         self.hit = True
         return True
-
-    async def acan_play_response_for(self, request: Request) -> bool:
-        return self.can_play_response_for(request)
 
     def play_response(self, request: Request) -> Answer:
         message = {"role": "assistant", "content": "pong"}
@@ -124,9 +123,3 @@ class _Probe:
             "headers": {"content-type": ["application/json"]},
             "body": {"string": orjson.dumps(body | {"usage": usage})},
         }
-
-    def append(self, request: Request, response: Answer) -> None:
-        """Never called: the probe has an answer to everything."""
-
-    def abandon(self, request: Request) -> None:
-        """Never called: the probe has an answer to everything."""

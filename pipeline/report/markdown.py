@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pipeline.comparison import Comparison
-from pipeline.report.numbers import NONE, count, decimal, dollars, percent, points, probability, ratio, seconds, span
+from pipeline.report.numbers import NONE, count, dollars, points, probability, ratio
 from pipeline.report.run import Run
-from pipeline.report.table import TITLES, LifecycleReport, origin
+from pipeline.report.table import TITLES, LifecycleReport, figures, headings, origin, secondary_metrics
 from pipeline.scorecard import ItemResult
 
 SHOWN = 50
@@ -36,23 +36,9 @@ def as_markdown(run: Run) -> str:
 
 
 def _stages(report: LifecycleReport) -> str:
-    cards = report.scorecards
-    names = list(dict.fromkeys(name for card in cards.values() for name in card.secondary))
-    head = ["", "accuracy", "95 % interval", "hard", *names, "unparsed", "p50", "p95", "per 1,000"]
-    rows = [
-        [
-            TITLES[stage],
-            percent(card.accuracy.value),
-            span(card.accuracy.interval),
-            percent(card.accuracy_of("hard").value),
-            *[decimal(card.secondary[name]) if name in card.secondary else NONE for name in names],
-            percent(card.parse_failures.value),
-            seconds(card.latency.p50),
-            seconds(card.latency.p95),
-            dollars(report.cost_per_1000[stage]),
-        ]
-        for stage, card in cards.items()
-    ]
+    metrics = secondary_metrics(report)
+    head = ["", *headings(metrics)]
+    rows = [[TITLES[stage], *figures(report, stage, metrics)] for stage in report.scorecards]
     return _table(head, rows, right=len(head) - 1) if rows else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,36 +47,60 @@ class LifecycleReport:
     """What each stage that ran, and the training, cost."""
 
 
+def secondary_metrics(report: LifecycleReport) -> list[str]:
+    """The names of the secondary metrics of all stages, in order."""
+    return list(dict.fromkeys(name for card in report.scorecards.values() for name in card.secondary))
+
+
+def headings(metrics: Sequence[str]) -> list[str]:
+    """What `figures` stand under."""
+    names = [name.replace("_", " ") for name in metrics]
+    return ["accuracy", "95 % interval", "hard", *names, "unparsed", "p50", "p95", "per 1,000"]
+
+
+def figures(
+    report: LifecycleReport,
+    stage: str,
+    metrics: Sequence[str],
+    interval: Callable[[tuple[float, float]], str] = span,
+) -> list[str]:
+    """A stage's row: accuracy, its interval, hard items, the named metrics, parse failures, latency, cost."""
+    card = report.scorecards[stage]
+    return [
+        percent(card.accuracy.value),
+        interval(card.accuracy.interval),
+        percent(card.accuracy_of("hard").value),
+        *[decimal(card.secondary[name]) if name in card.secondary else NONE for name in metrics],
+        percent(card.parse_failures.value),
+        seconds(card.latency.p50),
+        seconds(card.latency.p95),
+        dollars(report.cost_per_1000[stage]),
+    ]
+
+
 def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
     """The table as text of at most `width` columns, with a line on retention and one on provenance."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    names = list(dict.fromkeys(name for card in report.scorecards.values() for name in list(card.secondary)[:1]))
+    metrics = secondary_metrics(report)[:1]  # more do not fit
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("", no_wrap=True)
-    secondary = [name.replace("_", " ") for name in names]
-    for heading in ("accuracy", "interval", "hard", *secondary, "unparsed", "p50", "p95", "per 1,000"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for stage, card in report.scorecards.items():
-        low, high = card.accuracy.interval
-        table.add_row(
-            TITLES[stage],
-            percent(card.accuracy.value),
-            f"{100 * low:.1f}-{100 * high:.1f}",
-            percent(card.accuracy_of("hard").value),
-            *[decimal(card.secondary[name]) if name in card.secondary else NONE for name in names],
-            percent(card.parse_failures.value),
-            seconds(card.latency.p50),
-            seconds(card.latency.p95),
-            dollars(report.cost_per_1000[stage]),
-        )
+    for heading in headings(metrics):
+        table.add_column(heading.removeprefix("95 % "), justify="right", no_wrap=True)
+    for stage in report.scorecards:
+        table.add_row(TITLES[stage], *figures(report, stage, metrics, _narrow))
     out = io.StringIO()
     console = Console(file=out, width=width, color_system=None, highlight=False, soft_wrap=False)
     console.print(table)
     console.print("\n".join(_lines(report)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _narrow(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{100 * low:.1f}-{100 * high:.1f}"
 
 
 def _lines(report: LifecycleReport) -> list[str]:

@@ -18,6 +18,7 @@ from pipeline.replay.environment import scrubbed
 from pipeline.report.ending import ending
 from pipeline.report.findings import finding_line
 from pipeline.report.machine import as_json
+from pipeline.report.run import Run
 from pipeline.testing.gates import verdicts_of
 from pipeline.testing.options import LIFECYCLE
 
@@ -40,33 +41,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
+    run = summarised(lifecycle, verdicts_of(config)) if lifecycle.scorecards else None
     if config.get_verbosity() >= 0:
-        _show(terminalreporter, config, lifecycle)
-    if lifecycle.scorecards:
-        for publish in (_json, _page, _job_summary):
-            _kept_going(terminalreporter, config, lifecycle, publish)
+        _show(terminalreporter, lifecycle, run)
+    if run is not None:
+        for publish in (lambda: _json(config, run), lambda: _page(config, lifecycle), lambda: _job_summary(run)):
+            _kept_going(terminalreporter, config, publish)
 
 
-def _show(terminalreporter: pytest.TerminalReporter, config: pytest.Config, lifecycle: Lifecycle) -> None:
+def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: Run | None) -> None:
     for finding in check_files(lifecycle.settings, lifecycle.task.name):
         if finding.severity != "note":
             line = scrubbed(finding_line(finding))
             terminalreporter.write_line(line, **{"red" if finding.severity == "error" else "yellow": True})
-    if lifecycle.scorecards:
+    if run is not None:
         terminalreporter.section("distillation", sep="-")
-        run = summarised(lifecycle, verdicts_of(config))
         terminalreporter.write(scrubbed(ending(run)))
 
 
-def _kept_going(
-    terminalreporter: pytest.TerminalReporter,
-    config: pytest.Config,
-    lifecycle: Lifecycle,
-    publish: Callable[[pytest.Config, Lifecycle], str],
-) -> None:
+def _kept_going(terminalreporter: pytest.TerminalReporter, config: pytest.Config, publish: Callable[[], str]) -> None:
     """Say where something was written; where it could not be, say that, and let the run fail and end as it would."""
     try:
-        line = publish(config, lifecycle)
+        line = publish()
     except DistillgateError as error:
         terminalreporter.write_line(scrubbed(f"error: {error}"), red=True)
         session = config.stash[SESSION]
@@ -76,9 +72,8 @@ def _kept_going(
             terminalreporter.write_line(scrubbed(line))
 
 
-def _json(config: pytest.Config, lifecycle: Lifecycle) -> str:
+def _json(config: pytest.Config, run: Run) -> str:
     if path := config.getoption("report_json"):
-        run = summarised(lifecycle, verdicts_of(config))
         content = as_json(run.summary, run.verdicts)
         written = scrubbed(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
         try:
@@ -95,6 +90,6 @@ def _page(config: pytest.Config, lifecycle: Lifecycle) -> str:
     return f"page: {page}"
 
 
-def _job_summary(config: pytest.Config, lifecycle: Lifecycle) -> str:
-    append_to_job_summary(summarised(lifecycle, verdicts_of(config)))
+def _job_summary(run: Run) -> str:
+    append_to_job_summary(run)
     return ""

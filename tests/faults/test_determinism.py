@@ -16,9 +16,9 @@ from pipeline import baseline
 from pipeline.lifecycle import Lifecycle
 from pipeline.report.machine import as_json
 from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS, STAGES
-from tests.endpoint import Endpoint, served
-from tests.projects import write_project
+from pipeline.stages.graph import EVALUATIONS
+from tests.endpoint import Endpoint
+from tests.projects import record_project
 
 pytestmark = pytest.mark.slow
 
@@ -36,11 +36,7 @@ def test_gate(gate, name): gate(name)
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
-    with served(Endpoint()) as endpoint:
-        write_project(folder, endpoint.url)
-        lifecycle = Lifecycle(load_settings(folder), record=STAGES)
-        for stage in EVALUATIONS:
-            lifecycle.scorecard(stage)
+    record_project(folder, Endpoint())
     return folder
 
 

@@ -12,11 +12,10 @@ from pipeline import baseline
 from pipeline.errors import FineTuningError
 from pipeline.lifecycle import Lifecycle
 from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS, STAGES
+from pipeline.stages.graph import EVALUATIONS
 from tests.endpoint import Endpoint, served
 from tests.planted import KINDS, PRIVATE_KEY
-from tests.projects import small_golden, write_project
+from tests.projects import record_project, write_project
 
 TEXTS = "\n".join(one.text for one in KINDS.values())
 ALL = f"{TEXTS}\n{PRIVATE_KEY}"
@@ -121,12 +120,10 @@ class Owned(Endpoint):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
-    with served(Owned()) as endpoint:
-        write_project(folder, endpoint.url)
-        small_golden(folder / "golden" / "news", {"train": 2, "dev": 1, "test": 1})
-        lifecycle = Lifecycle(load_settings(folder), record=STAGES)
-        for stage in EVALUATIONS:
-            baseline.save(lifecycle.baseline(stage), lifecycle.scorecard(stage))
+    endpoint = Owned()
+    lifecycle = record_project(folder, endpoint, {"train": 2, "dev": 1, "test": 1})
+    for stage in EVALUATIONS:
+        baseline.save(lifecycle.baseline(stage), lifecycle.scorecard(stage))
     asked = {body["model"] for body in endpoint.bodies if body and "messages" in body}
     return lifecycle, asked
 

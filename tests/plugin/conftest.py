@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -100,3 +100,18 @@ def settings(project):
         path.write_text(text.replace(old, new), "utf-8")
 
     return change
+
+
+@pytest.fixture
+def serve(project, settings):
+    """Serve an endpoint for the project's profile, whose table gets further lines; the endpoint comes back."""
+    with ExitStack() as stack:
+
+        def start(endpoint, *lines):
+            running = stack.enter_context(served(endpoint))
+            text = (project.path / "pyproject.toml").read_text("utf-8")
+            base = next(line for line in text.splitlines() if line.startswith("api_base"))
+            settings(base, "\n".join([f'api_base = "{running.url}"', *lines]))
+            return running
+
+        yield start

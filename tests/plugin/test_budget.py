@@ -2,20 +2,17 @@
 
 import pytest
 
-from tests.endpoint import Endpoint, served
+from tests.endpoint import Endpoint
 
 PRICED = 'student = { model = "openai/student", max_tokens = 100, price = { input = 0.0, output = 100.0 } }'
 
 
 @pytest.fixture
-def endpoint(project, settings):
-    with served(Endpoint()) as running:
-        text = (project.path / "pyproject.toml").read_text("utf-8")
-        settings(next(line for line in text.splitlines() if line.startswith("api_base")), f'api_base = "{running.url}"')
-        settings("machine_usd_per_hour = 0.1\n", "")
-        settings("num_threads = 2", "num_threads = 1")
-        settings('student = { model = "openai/student" }', PRICED)
-        yield running
+def endpoint(serve, settings):
+    settings("machine_usd_per_hour = 0.1\n", "")
+    settings("num_threads = 2", "num_threads = 1")
+    settings('student = { model = "openai/student" }', PRICED)
+    return serve(Endpoint())
 
 
 def record(project, *options):

@@ -4,22 +4,19 @@ import json
 
 import pytest
 
-from tests.endpoint import served
 from tests.faulty_endpoint import Fault, Faulty, changed, cut_short, slow, status, text
+
+pytestmark = pytest.mark.slow
 
 CHAT = "/chat/completions"
 KEY = "sk-loopback-secret-value-0123456789"
 
 
 @pytest.fixture
-def endpoint(project, settings, monkeypatch):
+def endpoint(serve, settings, monkeypatch):
     monkeypatch.setenv("LOOPBACK_KEY", KEY)
-    with served(Faulty()) as running:
-        text = (project.path / "pyproject.toml").read_text("utf-8")
-        base = next(line for line in text.splitlines() if line.startswith("api_base"))
-        settings(base, f'api_base = "{running.url}"\napi_key_env = "LOOPBACK_KEY"\ntimeout_seconds = 2')
-        settings("num_threads = 2", "num_threads = 1")
-        yield running
+    settings("num_threads = 2", "num_threads = 1")
+    return serve(Faulty(), 'api_key_env = "LOOPBACK_KEY"', "timeout_seconds = 2")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.endpoint import served
 from tests.faulty_endpoint import Fault, Faulty, status
 
 CHAT = "/chat/completions"
@@ -10,12 +9,8 @@ LIVE = 'def test_accepted(accepted): accepted("optimized")\ndef test_teacher(gat
 
 
 @pytest.fixture
-def endpoint(project, settings):
-    with served(Faulty()) as running:
-        text = (project.path / "pyproject.toml").read_text("utf-8")
-        base = next(line for line in text.splitlines() if line.startswith("api_base"))
-        settings(base, f'api_base = "{running.url}"')
-        yield running
+def endpoint(serve):
+    return serve(Faulty())
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 import pytest
 
-from tests.endpoint import Endpoint, served
+from tests.endpoint import Endpoint
 
 
 @pytest.fixture
-def endpoint(project, settings):
-    with served(Endpoint()) as running:
-        text = (project.path / "pyproject.toml").read_text("utf-8")
-        settings(next(line for line in text.splitlines() if line.startswith("api_base")), f'api_base = "{running.url}"')
-        yield running
+def endpoint(serve):
+    return serve(Endpoint())
 
 
 def test_recording_says_what_it_does(recorded):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from tests.endpoint import served
 from tests.faulty_endpoint import Fault, Faulty, changed, cut_short, status
+
+pytestmark = pytest.mark.slow
 
 JOBS, JOB, FILES, CHAT = "/fine_tuning/jobs", "/ftjob-1", "/files", "/chat/completions"
 TRACES, KEPT = 36, 21
@@ -25,12 +26,8 @@ def test_distilled(plain, distillation): assert distillation.kept
 
 
 @pytest.fixture
-def endpoint(project, settings):
-    with served(Faulty()) as running:
-        text = (project.path / "pyproject.toml").read_text("utf-8")
-        base = next(line for line in text.splitlines() if line.startswith("api_base"))
-        settings(base, f'api_base = "{running.url}"')
-        yield running
+def endpoint(serve):
+    return serve(Faulty())
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +190,6 @@ def test_a_tuned_model_that_does_not_answer_is_not_accepted_and_its_job_is_kept(
     assert endpoint.arrived[CREATED] == 1
 
 
-@pytest.mark.slow
 def test_a_thousand_looks_at_a_job_leave_one_on_the_tape(record, project, endpoint, settings):
     settings("poll_seconds = 0.01", "poll_seconds = 0.0")
     looks = iter(range(1000))

@@ -66,6 +66,7 @@ def test_its_extra_is_asked_for_before_a_test_runs(project, monkeypatch):
     result.stderr.fnmatch_lines(["*comes with the extra 'report'*"])
 
 
+@pytest.mark.slow
 def test_under_xdist_there_is_one_report_and_it_is_that_of_one_process(project, job_summary):
     asked = ("-m", "not latency", "--report", "one", "--report-json", "one.json")
     project.runpytest(*asked).assert_outcomes(passed=5, deselected=1)

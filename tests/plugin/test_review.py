@@ -4,19 +4,14 @@ import json
 
 import pytest
 
-from tests.endpoint import served
 from tests.faulty_endpoint import Fault, Faulty, changed
 
 CHAT = "/chat/completions"
 
 
 @pytest.fixture
-def endpoint(project, settings):
-    with served(Faulty()) as running:
-        text = (project.path / "pyproject.toml").read_text("utf-8")
-        base = next(line for line in text.splitlines() if line.startswith("api_base"))
-        settings(base, f'api_base = "{running.url}"')
-        yield running
+def endpoint(serve):
+    return serve(Faulty())
 
 
 def says(content):

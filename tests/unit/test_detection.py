@@ -64,7 +64,12 @@ def test_the_readme_has_the_table():
     assert len(table()) >= 8
 
 
-@pytest.mark.parametrize(("n", "retention", "shares"), table(), ids=str)
+ROWS = [
+    pytest.param(*row, marks=[pytest.mark.slow] if row[0] == 1000 else [], id=f"{row[0]}-{row[1]}") for row in table()
+]
+
+
+@pytest.mark.parametrize(("n", "retention", "shares"), ROWS)
 def test_a_row_is_what_the_worlds_show(n, retention, shares):
     count = 60
     for measured, said in zip(red(n, retention, count), shares, strict=True):

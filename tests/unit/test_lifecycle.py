@@ -10,28 +10,19 @@ import dspy
 
 from pipeline.lifecycle import Lifecycle
 from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS, STAGES
+from pipeline.stages.graph import EVALUATIONS
 from tests.endpoint import Endpoint, served
-from tests.projects import write_project
+from tests.projects import evaluated, record_project, write_project
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
-    with served(Endpoint()) as endpoint:
-        write_project(folder, endpoint.url)
-        lifecycle = Lifecycle(load_settings(folder), record=STAGES)
-        for stage in EVALUATIONS:
-            lifecycle.scorecard(stage)
-    return lifecycle
+    return record_project(tmp_path_factory.mktemp("project"), Endpoint())
 
 
 @pytest.fixture(scope="module")
 def replayed(recorded):
-    lifecycle = Lifecycle(recorded.settings)
-    for stage in EVALUATIONS:
-        lifecycle.scorecard(stage)
-    return lifecycle
+    return evaluated(Lifecycle(recorded.settings))
 
 
 def test_replay_gives_what_was_recorded_without_the_endpoint(recorded, replayed):

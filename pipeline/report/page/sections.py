@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.comparison import Comparison
-from pipeline.report.numbers import NONE, count, decimal, dollars, percent, points, probability, ratio, seconds, span
+from pipeline.report.numbers import NONE, count, dollars, percent, points, probability, ratio, span
 from pipeline.report.page.confusion import matrix
 from pipeline.report.page.items import embedded, items
 from pipeline.report.page.prompts import changes
 from pipeline.report.page.quality import by_difficulty, frontier, retention
 from pipeline.report.page.spending import break_even, latency, loss
 from pipeline.report.run import Run
-from pipeline.report.table import TITLES, LifecycleReport, origin
+from pipeline.report.table import TITLES, LifecycleReport, figures, headings, origin, secondary_metrics
 
 LISTED = 20
 """Lost items that the verdict names."""
@@ -95,25 +95,9 @@ def _gates(run: Run) -> Iterator[dict[str, str]]:
 
 
 def _stages(report: LifecycleReport) -> dict[str, Any]:
-    cards = report.scorecards
-    names = list(dict.fromkeys(name for card in cards.values() for name in card.secondary))
-    head = ["stage", "accuracy", "95 % interval", "hard", *(name.replace("_", " ") for name in names)]
-    rows = [
-        [
-            TITLES[stage],
-            percent(card.accuracy.value),
-            span(card.accuracy.interval),
-            percent(card.accuracy_of("hard").value),
-            *[decimal(card.secondary[name]) if name in card.secondary else NONE for name in names],
-            percent(card.parse_failures.value),
-            seconds(card.latency.p50),
-            seconds(card.latency.p95),
-            dollars(report.cost_per_1000[stage]),
-            card.model,
-        ]
-        for stage, card in cards.items()
-    ]
-    return {"head": [*head, "unparsed", "p50", "p95", "per 1,000", "model"], "rows": rows}
+    metrics = secondary_metrics(report)
+    rows = [[TITLES[stage], *figures(report, stage, metrics), card.model] for stage, card in report.scorecards.items()]
+    return {"head": ["stage", *headings(metrics), "model"], "rows": rows}
 
 
 def _provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:

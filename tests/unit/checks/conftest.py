@@ -7,14 +7,12 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from pipeline.checks.profile import check_files
-from pipeline.lifecycle import Lifecycle
 from pipeline.replay import environment
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording, read, write
 from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS, STAGES
-from tests.endpoint import Endpoint, served
-from tests.projects import small_golden, write_project
+from tests.endpoint import Endpoint
+from tests.projects import record_project
 
 SIZES = {"train": 3, "dev": 1, "test": 2}
 """Rows of each of the six labels: enough for every stage to make calls."""
@@ -25,12 +23,7 @@ TODAY = datetime.date(2026, 1, 1)
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    with served(Endpoint()) as endpoint:
-        write_project(folder, endpoint.url)
-        small_golden(folder / "golden" / "news", SIZES)
-        lifecycle = Lifecycle(load_settings(folder, "loopback"), record=STAGES)
-        for stage in EVALUATIONS:
-            lifecycle.scorecard(stage)
+    record_project(folder, Endpoint(), SIZES)
     return folder
 
 

@@ -8,9 +8,8 @@ import pytest
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from pipeline.lifecycle import Lifecycle
 from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS, STAGES
-from tests.endpoint import Endpoint, served
-from tests.projects import small_golden, write_project
+from tests.endpoint import Endpoint
+from tests.projects import evaluated, record_project
 
 SIZES = {"train": 3, "dev": 1, "test": 2}
 
@@ -18,21 +17,13 @@ SIZES = {"train": 3, "dev": 1, "test": 2}
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    with served(Endpoint()) as endpoint:
-        write_project(folder, endpoint.url)
-        small_golden(folder / "golden" / "news", SIZES)
-        lifecycle = Lifecycle(load_settings(folder, "loopback"), record=STAGES)
-        for stage in EVALUATIONS:
-            lifecycle.scorecard(stage)
+    record_project(folder, Endpoint(), SIZES)
     return folder
 
 
 @pytest.fixture(scope="session")
 def replayed(recorded):
-    lifecycle = Lifecycle(load_settings(recorded, "loopback"))
-    for stage in EVALUATIONS:
-        lifecycle.scorecard(stage)
-    return lifecycle
+    return evaluated(Lifecycle(load_settings(recorded, "loopback")))
 
 
 @pytest.fixture(autouse=True)
