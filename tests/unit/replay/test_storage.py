@@ -1,6 +1,5 @@
 """Pins that a cassette file holds what was written to it, in a form that people can read and git can merge."""
 
-import hashlib
 from contextlib import contextmanager
 
 import orjson
@@ -104,59 +103,6 @@ def test_any_json_survives_the_round_trip(rewritten, held):
 def test_an_interaction_is_one_line(path):
     write(path, Recording({}, [said("a\nb"), said("c")]), Redactor())
     assert [list(line) for line in lines(path)] == [["distillgate"], *[["request", "response", "seconds"]] * 2]
-
-
-@pytest.mark.parametrize(
-    ("length", "times"),
-    [pytest.param(packing.LONG - 1, 2, id="short"), pytest.param(packing.LONG, 1, id="long")],
-)
-def test_a_recurring_text_is_written(path, length, times):
-    text = "x" * length
-    write(path, Recording({}, [said("a", asked=text), said("b", asked=text)]), Redactor())
-    assert path.read_text("utf-8").count(text) == times
-
-
-def test_a_text_that_recurs_within_one_body_is_written_once(path):
-    write(path, Recording({}, [said({"first": LONG, "second": [LONG]})]), Redactor())
-    assert path.read_text("utf-8").count(LONG) == 1
-
-
-def test_a_long_text_that_occurs_once_stays_in_its_line(path):
-    write(path, Recording({}, [said(LONG)]), Redactor())
-    assert lines(path)[1]["response"]["body"] == LONG
-
-
-def test_a_shared_text_is_named_by_its_hash_before_it_is_used(path):
-    write(path, Recording({}, [said("a", asked={"prompt": LONG}), said("b", asked={"prompt": LONG})]), Redactor())
-    name = hashlib.sha256(LONG.encode()).hexdigest()[:12]
-    _, text, first, second = lines(path)
-    assert text == {"text": name, "value": LONG}
-    assert first["request"]["body"] == second["request"]["body"] == {"prompt": {"$text": name}}
-
-
-def test_a_paragraph_that_recurs_is_written_once(path):
-    write(path, Recording({}, [said("a", asked=f"{news}\n\n{LONG}") for news in ("One.", "Two.")]), Redactor())
-    _, text, *asked = lines(path)
-    assert text["value"] == LONG
-    assert [line["request"]["body"] for line in asked] == [
-        {"$parts": [f"{news}\n\n", {"$text": text["text"]}]} for news in ("One.", "Two.")
-    ]
-
-
-def test_what_precedes_the_last_message_is_written_once(path):
-    shown = [{"role": "user", "content": "x" * 150}, {"role": "assistant", "content": "y" * 150}]
-    write(path, Recording({}, [said("a", asked=[*shown, news]) for news in ("One.", "Two.")]), Redactor())
-    _, head, *asked = lines(path)
-    assert head["value"] == shown
-    assert [line["request"]["body"] for line in asked] == [
-        {"$head": head["head"], "last": news} for news in ("One.", "Two.")
-    ]
-
-
-def test_a_head_refers_to_shared_texts(path):
-    write(path, Recording({}, [said("a", asked=[LONG, 1]), said("b", asked=[LONG, 2])]), Redactor())
-    _, text, head, _, _ = lines(path)
-    assert head["value"] == [{"$text": text["text"]}]
 
 
 def test_the_previous_format_is_read(path):
