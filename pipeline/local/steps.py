@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -52,10 +53,11 @@ def answer_loss(model: LlamaForCausalLM, batch: Sequence[Trace], prefix_length: 
     cache = None
     if prefix_length:
         prefix = torch.tensor([batch[0].token_ids[:prefix_length]])
-        cache = model.model(prefix, use_cache=True).past_key_values
+        cache = DynamicCache(config=model.config)
+        model.model(prefix, cache=cache)
         cache.batch_repeat_interleave(len(batch))
     # no attention mask: padding stands after a row's tokens, and they only look back
-    hidden = model.model(pad_sequence(inputs, batch_first=True), past_key_values=cache).last_hidden_state
+    hidden = model.model(pad_sequence(inputs, batch_first=True), cache=cache).last_hidden_state
     padded = pad_sequence(targets, batch_first=True, padding_value=NO_LOSS)
     wanted = padded[padded != NO_LOSS]
     logits = model.lm_head(hidden[padded != NO_LOSS]).float()
