@@ -11,6 +11,8 @@ from pipeline.replay.answers import is_text
 from pipeline.replay.lines import Interaction
 
 COMPLETIONS = "/chat/completions"
+LAST_EVENT = "data: [DONE]"
+"""What ends a stream of completion events (OpenAI's API reference, "Streaming")."""
 BAD_GATEWAY = 502
 """What clients take for a passing failure of the server."""
 
@@ -38,8 +40,10 @@ def cut_off(interaction: Interaction) -> bool:
 def _fault(interaction: Interaction) -> str | None:
     asked, body = interaction.request, interaction.body
     completion = asked.path.partition("?")[0].endswith(COMPLETIONS) and isinstance(asked.body, dict)
-    if asked.method != "POST" or interaction.status >= 400 or not completion or asked.body.get("stream"):
+    if asked.method != "POST" or interaction.status >= 400 or not completion:
         return None
+    if asked.body.get("stream") and is_text(body):
+        return None if LAST_EVENT in body["text"] else "the endpoint's stream of events ended before its last one"
     if not isinstance(body, dict) or is_text(body):
         return "the endpoint answered 200 with a body that is not the JSON of a completion (cut off or malformed)"
     if isinstance(error := body.get("error"), dict):

@@ -1,51 +1,105 @@
-"""The local endpoint with llama.cpp and a real model behind it."""
+"""The openai SDK, as it is installed, against the local endpoint with a real model behind it."""
 
 from __future__ import annotations
 
-import os
-import threading
+import io
+import json
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import openai
 import pytest
 
-from pipeline.local.settings import LocalModel, LocalSettings
+pytestmark = pytest.mark.live
 
-WITHOUT_EXTRA = "the extra 'local' is not installed"
-MODEL = Path(os.environ.get("DISTILLGATE_MODELS", "")) / "smollm2-135m-instruct-q4_1.gguf"
+LABELS = {"The court ruled.": "politics", "They won 3-1.": "sports", "Rates fell.": "finance", "A film ran.": "culture"}
+ENDED = {"succeeded", "failed", "cancelled"}
 
 
-@pytest.mark.live
-@pytest.mark.skipif(not MODEL.is_file(), reason=f"DISTILLGATE_MODELS names no folder with {MODEL.name}")
-def test_real_model_answers_with_real_usage(tmp_path: Path) -> None:
-    uvicorn = pytest.importorskip("uvicorn", reason=WITHOUT_EXTRA)
-    pytest.importorskip("starlette", reason=WITHOUT_EXTRA)
-    pytest.importorskip("xllamacpp", reason=WITHOUT_EXTRA)
-    from pipeline.local.server import create_app
+@pytest.fixture
+def client(base_url: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
+        yield client
 
-    settings = LocalSettings(tmp_path, (LocalModel("smollm2", str(MODEL)),), parallel=1, context=512)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.05)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client:
-            answer = client.chat.completions.create(
-                model="smollm2",
-                messages=[{"role": "user", "content": "Tell me a long story about the sea."}],
-                max_completion_tokens=12,
-            )
-    finally:
-        server.should_exit = True
-        thread.join(20)
-    assert not thread.is_alive()
+
+def rows() -> bytes:
+    def row(article: str, label: str) -> str:
+        messages = [{"role": "user", "content": article}, {"role": "assistant", "content": label}]
+        return json.dumps({"messages": messages})
+
+    return "".join(row(*pair) + "\n" for pair in LABELS.items()).encode()
+
+
+def test_a_completion_has_real_usage_and_the_reason_why_it_ended(client: openai.OpenAI) -> None:
+    story = [{"role": "user", "content": "Tell me a long story about the sea."}]
+    answer = client.chat.completions.create(model="smollm2", messages=story, max_completion_tokens=12)  # type: ignore[arg-type]
     assert answer.choices[0].finish_reason == "length"
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 12
     assert 12 < answer.usage.prompt_tokens < 60
     assert answer.choices[0].message.content
     assert answer.model == "smollm2"
+
+
+def test_streamed_pieces_are_the_whole_answer(client: openai.OpenAI) -> None:
+    asked = {
+        "model": "smollm2",
+        "messages": [{"role": "user", "content": "Count to five."}],
+        "max_completion_tokens": 16,
+        "temperature": 0.0,
+    }
+    whole = client.chat.completions.create(**asked)  # type: ignore[call-overload]
+    pieces = list(client.chat.completions.create(**asked, stream=True))  # type: ignore[call-overload]
+    texts = [piece.choices[0].delta.content or "" for piece in pieces if piece.choices]
+    assert len(texts) > 2
+    assert "".join(texts) == whole.choices[0].message.content
+
+
+def test_errors_are_the_sdks_own(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="no-such-model"):
+        client.chat.completions.create(model="no-such-model", messages=[{"role": "user", "content": "Hi"}])
+    with pytest.raises(openai.BadRequestError, match="line 2"):
+        client.files.create(file=io.BytesIO(rows().splitlines()[0] + b"\nnot JSON\n"), purpose="fine-tune")
+    with pytest.raises(openai.NotFoundError):
+        client.fine_tuning.jobs.retrieve("ftjob-000000000000000000000000")
+
+
+def test_a_job_tunes_a_model_that_answers_at_once(client: openai.OpenAI) -> None:
+    file = client.files.create(file=("rows.jsonl", rows()), purpose="fine-tune")
+    assert client.files.content(file.id).read() == rows()
+    supervised = {"hyperparameters": {"n_epochs": 1, "batch_size": 2}}
+    job = client.fine_tuning.jobs.create(
+        model="smollm2",
+        training_file=file.id,
+        suffix="labels",
+        seed=9,
+        method={"type": "supervised", "supervised": supervised},  # type: ignore[typeddict-item]
+    )
+    client.files.delete(file.id)  # a job keeps its own copy
+    while job.status not in ENDED:
+        time.sleep(0.5)
+        job = client.fine_tuning.jobs.retrieve(job.id)
+    assert job.status == "succeeded", job.error
+    assert job.fine_tuned_model is not None
+    assert job.fine_tuned_model.startswith("ft:smollm2:")
+    assert job.trained_tokens
+    messages = [event.message for event in client.fine_tuning.jobs.list_events(job.id)]
+    assert any(message.startswith("Step 2/2: training loss=") for message in messages), messages
+    assert job.fine_tuned_model in [model.id for model in client.models.list()]
+    answer = client.chat.completions.create(
+        model=job.fine_tuned_model, messages=[{"role": "user", "content": "They won 3-1."}], max_completion_tokens=4
+    )
+    assert answer.choices[0].message.content
+    with pytest.raises(openai.BadRequestError):
+        client.fine_tuning.jobs.cancel(job.id)
+
+
+def test_a_cancelled_job_ends_so(client: openai.OpenAI) -> None:
+    file = client.files.create(file=("rows.jsonl", rows()), purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(model="smollm2", training_file=file.id, hyperparameters={"n_epochs": 50})
+    cancelled = client.fine_tuning.jobs.cancel(job.id)
+    while cancelled.status not in ENDED:
+        time.sleep(0.5)
+        cancelled = client.fine_tuning.jobs.retrieve(job.id)
+    assert cancelled.status == "cancelled"
+    assert cancelled.fine_tuned_model is None
