@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from tests.live.articles import LABELS
+
 pytestmark = pytest.mark.live
 
-LABELS = {"The court ruled.": "politics", "They won 3-1.": "sports", "Rates fell.": "finance", "A film ran.": "culture"}
 ENDED = {"succeeded", "failed", "cancelled"}
 
 

@@ -8,16 +8,16 @@ import dspy
 import openai
 import pytest
 
-pytestmark = pytest.mark.live
+from tests.live.articles import LABELS
 
-ARTICLES = {"The court ruled.": "politics", "They won 3-1.": "sports", "Rates fell.": "finance", "A film ran.": "culture"}
+pytestmark = pytest.mark.live
 
 
 class Teacher(dspy.utils.DummyLM):  # type: ignore[misc]
     """Knows the label of every article."""
 
     def __init__(self) -> None:
-        super().__init__({article: {"category": label} for article, label in ARTICLES.items()})
+        super().__init__({article: {"category": label} for article, label in LABELS.items()})
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_bootstrap_finetune_with_dspys_own_provider_yields_a_model_that_answers(
     student, teacher = program.deepcopy(), program.deepcopy()
     student.set_lm(lm)
     teacher.set_lm(Teacher())
-    examples = [dspy.Example(article=a, category=c).with_inputs("article") for a, c in ARTICLES.items()]
+    examples = [dspy.Example(article=a, category=c).with_inputs("article") for a, c in LABELS.items()]
     optimizer = dspy.BootstrapFinetune(
         metric=lambda example, prediction, trace=None: example.category == prediction.category,
         train_kwargs={"n_epochs": 1, "batch_size": 2},
