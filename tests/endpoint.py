@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.answers import answer
+from tests.serving import serving
 
 
 class Endpoint:
@@ -167,14 +167,5 @@ class Endpoint:
 @contextmanager
 def served(endpoint: Endpoint) -> Iterator[Endpoint]:
     """Serve on a free loopback port inside the block; `endpoint.url` is the API's base URL."""
-    server = uvicorn.Server(uvicorn.Config(endpoint.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    endpoint.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
-    try:
+    with serving(endpoint.app(), log_level="error", lifespan="off") as endpoint.url:
         yield endpoint
-    finally:
-        server.should_exit = True
-        thread.join(timeout=5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -52,7 +51,11 @@ def stock_vcrpy(path: Path) -> Iterator[None]:
 
 def has_cassetter() -> bool:
     """Whether the Rust recorder is installed."""
-    return importlib.util.find_spec("cassetter") is not None
+    try:
+        importlib.import_module("cassetter._core")
+    except ImportError:  # or a folder of that name is all that is left of it
+        return False
+    return True
 
 
 class _Cassetter(Answers):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,22 +19,13 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the endpoint serves the model `smollm2`, in two slots of 1,024 tokens."""
     if not MODEL.is_file():
         pytest.skip(f"DISTILLGATE_MODELS names no folder with {MODEL.name}")
-    uvicorn = pytest.importorskip("uvicorn", reason=WITHOUT_EXTRA)
-    for module in ("starlette", "xllamacpp"):
+    for module in ("uvicorn", "starlette", "xllamacpp"):
         pytest.importorskip(module, reason=WITHOUT_EXTRA)
     from pipeline.local.server import create_app
+    from tests.serving import serving
 
-    home = tmp_path_factory.mktemp("endpoint")
-    settings = LocalSettings(home, (LocalModel("smollm2", str(MODEL)),), parallel=2, context=1024)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-    assert not thread.is_alive()
+    settings = LocalSettings(
+        tmp_path_factory.mktemp("endpoint"), (LocalModel("smollm2", str(MODEL)),), parallel=2, context=1024
+    )
+    with serving(create_app(settings), log_level="warning") as url:
+        yield url

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,13 +79,14 @@ def run() -> Callable[[LocalSettings], Any]:
     """`with run(settings) as endpoint:` serves until the block ends."""
     pytest.importorskip("starlette", reason=WITHOUT_EXTRA)
     pytest.importorskip("python_multipart", reason=WITHOUT_EXTRA)
-    uvicorn = pytest.importorskip("uvicorn", reason=WITHOUT_EXTRA)
+    pytest.importorskip("uvicorn", reason=WITHOUT_EXTRA)
     import httpx
     import openai
 
     context = ssl.create_default_context()  # 0.1 s each, and nothing here speaks TLS
 
     from pipeline.local.server import create_app
+    from tests.serving import serving
 
     @contextmanager
     def run(settings: LocalSettings) -> Iterator[Endpoint]:
@@ -95,30 +95,15 @@ def run() -> Callable[[LocalSettings], Any]:
             worker_command=(sys.executable, str(HERE / "fake_worker.py")),
             trainer_command=(sys.executable, str(HERE / "fake_trainer.py")),
         )
-        server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        deadline = time.monotonic() + PATIENCE
-        while not server.started:
-            assert thread.is_alive() and time.monotonic() < deadline, "the endpoint did not start"
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://127.0.0.1:{port}/v1"
-        client = openai.OpenAI(
-            base_url=url,
-            api_key="none",
-            max_retries=0,
-            http_client=openai.DefaultHttpxClient(verify=context, trust_env=False),
-        )
-        try:
+        with serving(app, log_level="warning") as url:
+            client = openai.OpenAI(
+                base_url=url,
+                api_key="none",
+                max_retries=0,
+                http_client=openai.DefaultHttpxClient(verify=context, trust_env=False),
+            )
             with client, httpx.Client(base_url=url, verify=context, trust_env=False) as http:
                 yield Endpoint(url, settings, client, http)
-        finally:
-            server.should_exit = True
-            thread.join(PATIENCE)
-            assert not thread.is_alive(), "the endpoint did not stop"
 
     return run
 
