@@ -120,28 +120,29 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def recording_figure(small: int, large: int, calls: int = RECORDED_CALLS) -> Figure:
-    """What recording adds to a call over the floor when the tape holds `large` interactions, against `small`."""
-    added = {count: _added_by_recording(count, calls) for count in (small, large)}
-    parts = {f"added at {count:,} interactions, seconds a call": seconds for count, seconds in added.items()}
-    return Figure("recording", added[large] / added[small], parts, "an answer is on disk before its caller goes on")
+def recording_figure(small: int, large: int, calls: int = RECORDED_CALLS, rounds: int = ROUNDS) -> Figure:
+    """What recording adds to a call over the floor when the tape holds `large` interactions, against `small`.
 
-
-def _added_by_recording(count: int, calls: int, rounds: int = 3) -> float:
-    texts, module = articles(count + calls * rounds), program()
-    ours, floor = [], []
+    Rounds of both alternate over one floor: what the machine does meanwhile then happens to all three.
+    """
+    texts, module = articles(large + calls * rounds), program()
+    floor: list[float] = []
+    ours: dict[int, list[float]] = {small: [], large: []}
     with folder() as where, one_call_an_answer(), over_floor():
-        tape = where / "bench.jsonl"
-        write_tape(tape, texts[:count])
-        tape.rename(journal_path(tape))
+        for count in ours:
+            write_tape(where / f"{count}.jsonl", texts[:count])
+            (where / f"{count}.jsonl").rename(journal_path(where / f"{count}.jsonl"))
         seconds_a_call(module, texts[:10])
-        for start in range(count, count + calls * rounds, calls):
+        for start in range(large, len(texts), calls):
             new = texts[start : start + calls]
             floor.append(seconds_a_call(module, new))
-            with suppress(_EnoughError), recording(tape, {"stage": "bench"}, Redactor()):
-                ours.append(seconds_a_call(module, new))
-                raise _EnoughError  # the journal stays for the next round
-    return min(ours) - min(floor)
+            for count, measured in ours.items():
+                with suppress(_EnoughError), recording(where / f"{count}.jsonl", {"stage": "bench"}, Redactor()):
+                    measured.append(seconds_a_call(module, new))
+                    raise _EnoughError  # the journal stays for the next round
+    added = {count: min(measured) - min(floor) for count, measured in ours.items()}
+    parts = {f"added at {count:,} interactions, seconds a call": seconds for count, seconds in added.items()}
+    return Figure("recording", added[large] / added[small], parts, "an answer is on disk before its caller goes on")
 
 
 class _EnoughError(Exception):
