@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(profile: str | None, folder: Path | None) -> None:
     from pipeline.lifecycle import Lifecycle
-    from pipeline.publishing.files import write_report
+    from pipeline.publishing.files import must_be_writable, write_report
     from pipeline.publishing.gather import gathered, measured, summarised
     from pipeline.report.ending import ending
     from pipeline.report.page import require
@@ -81,6 +81,7 @@ def _run(profile: str | None, folder: Path | None) -> None:
 
     if folder is not None:
         require()  # now, and not after the replay
+        must_be_writable(folder)
     lifecycle = Lifecycle(load_settings(find_root(Path.cwd()), profile))
     for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
         print(scrubbed(f"note: {notice}"), file=sys.stderr)  # noqa: T201

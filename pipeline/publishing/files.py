@@ -15,6 +15,19 @@ from pipeline.report.run import Run
 PAGE, COMMENT = "index.html", "report.md"
 
 
+def must_be_writable(folder: Path) -> None:
+    """Refuse a folder that a report cannot be written to, before anything is run for it.
+
+    Raises:
+        ReportError: something on its path is no folder, or is closed to this user.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise _unwritable(folder, f"{there.name} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _unwritable(folder, f"no permission to write to {there.name}")
+
+
 def write_report(run: Run, folder: Path) -> Path:
     """Write `index.html` and `report.md` into `folder`, each whole or not at all; returns the page's path.
 
@@ -27,7 +40,7 @@ def write_report(run: Run, folder: Path) -> Path:
         write_atomically(folder / COMMENT, scrubbed(comment).encode())
         write_atomically(folder / PAGE, scrubbed(page).encode())
     except OSError as error:
-        raise ReportError(f"the report cannot be written to {folder}: {error.strerror}; name another folder") from error
+        raise _unwritable(folder, error.strerror or str(error)) from error
     return folder / PAGE
 
 
@@ -44,3 +57,7 @@ def append_to_job_summary(run: Run) -> None:
             file.write(scrubbed(as_markdown(run)))
     except OSError as error:
         raise ReportError(f"GITHUB_STEP_SUMMARY names {path}, which cannot be written: {error.strerror}") from error
+
+
+def _unwritable(folder: Path, why: str) -> ReportError:
+    return ReportError(f"the report cannot be written to {folder}: {why}; name another folder")

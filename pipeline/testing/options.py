@@ -6,12 +6,14 @@ import argparse
 import dataclasses
 import math
 import os
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
 from pipeline.meter import Meter
+from pipeline.publishing.files import must_be_writable
 from pipeline.replay.environment import scrubbed
 from pipeline.report.page import require
 from pipeline.settings import NoProjectError, Settings, find_root, load_settings
@@ -83,8 +85,9 @@ def pytest_configure(config: pytest.Config) -> None:
     stages_to_record(config)
     stages_to_ask_live(config)
     try:
-        if config.getoption("report"):
-            require()  # now, and not after the tests
+        if report := config.getoption("report"):  # now, and not after the tests
+            require()
+            must_be_writable(Path(report))
         config.stash[SETTINGS] = _settings(config)
     except NoProjectError:
         pass  # said to the first test that asks for a stage

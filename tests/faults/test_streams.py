@@ -39,7 +39,7 @@ class Streaming(Endpoint):
 
     def __init__(self):
         super().__init__()
-        self.ending = "done"
+        self.ending, self.pause = "done", PAUSE
 
     def app(self):
         app = super().app()
@@ -50,7 +50,7 @@ class Streaming(Endpoint):
         async def events():
             for word in WORDS:
                 yield event(word)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self.pause)
             if self.ending == "dropped":
                 raise ConnectionAbortedError("dropped to order")
             if self.ending == "done":
@@ -84,7 +84,7 @@ def test_slow_events_are_recorded_whole_and_replayed_in_their_pieces(endpoint, t
 @pytest.mark.parametrize("ending", ["dropped", "cut off"])
 def test_a_stream_that_ends_early_is_an_error_and_on_no_tape(endpoint, tmp_path, ending):
     path = tmp_path / "teacher.jsonl"
-    endpoint.ending = ending
+    endpoint.ending, endpoint.pause = ending, 0
     with pytest.raises(openai.OpenAIError), recording(path, {}, Redactor(), Judging()):
         said(endpoint.url)
     assert "Lisbon" not in journal_path(path).read_text("utf-8")

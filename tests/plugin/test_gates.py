@@ -12,7 +12,7 @@ def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
     result.assert_outcomes(failed=1, deselected=5)
     result.stdout.re_match_lines(
         [
-            r"gate teacher_accuracy FAILED: [\d.]+ % \(must be ≥ 0\.99; n = 18, 95 % interval [\d.]+ % to [\d.]+ %\)",
+            r"gate teacher_accuracy FAILED: [\d.]+ % \(must be ≥ 0\.99; n = 12, 95 % interval [\d.]+ % to [\d.]+ %\)",
             r"first of \d+ misses:",
             r'  news-test-\d+ \((easy|hard), "\S+( \S+){7} …"\): expected \w+, got \w+',
         ],
@@ -21,7 +21,7 @@ def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
     result.stdout.no_fnmatch_line("*Error*")
     result.stdout.no_fnmatch_line("*During handling*")
     numbers = {p.get("name"): p.get("value") for p in ET.parse(project.path / "junit.xml").iter("property")}
-    assert numbers["teacher_accuracy.n"] == "18"
+    assert numbers["teacher_accuracy.n"] == "12"
     assert numbers["teacher_accuracy.bound"] == "≥ 0.99"
     assert 0 < float(numbers["teacher_accuracy.value"]) < 0.99
 
@@ -41,4 +41,4 @@ def test_an_unknown_gate_is_said_before_any_test_runs(project, settings):
 def test_the_numbers_are_written_as_json_on_demand(project):
     project.runpytest("-m", "student", "--report-json", "out/report.json").assert_outcomes(passed=1, deselected=5)
     report = json.loads((project.path / "out" / "report.json").read_text("utf-8"))
-    assert report["stages"]["student"]["parse_failures"] == 18
+    assert report["stages"]["student"]["parse_failures"] == 12

@@ -29,7 +29,7 @@ def test_it_asks_the_endpoint_passes_where_nothing_drifted_and_writes_nothing(pr
     result = project.runpytest("--live=student", "-k", "accepted or test_student")
     result.assert_outcomes(passed=2, deselected=4)
     result.stdout.fnmatch_lines(["asking live with profile loopback:", "## Review: student asked live (loopback)"])
-    assert endpoint.arrived == {"POST /v1/chat/completions": 18}
+    assert endpoint.arrived == {"POST /v1/chat/completions": 12}
     assert files() == before
 
 

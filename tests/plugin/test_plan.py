@@ -28,20 +28,20 @@ def test_it_names_the_stage_and_all_downstream_of_it_and_no_other(project):
 
 
 def test_calls_and_tokens_are_those_of_the_last_tape(project):
-    dry(project, "--record=student").stdout.fnmatch_lines(["  student: 18 calls, * + 720 tokens; *(by its last tape)"])
+    dry(project, "--record=student").stdout.fnmatch_lines(["  student: 12 calls, * + 480 tokens; *(by its last tape)"])
 
 
 def test_without_a_tape_another_profiles_counts(project, monkeypatch):
     monkeypatch.setenv("CLOUD_KEY", "sk-cloud-secret-value-0123456789")
     said = dry(project, "--profile", "cloud", "--record=student").stdout
-    said.fnmatch_lines(["  student: 18 calls, *$*(by the tape of profile loopback)", "in all 18 calls, cost about $*"])
+    said.fnmatch_lines(["  student: 12 calls, *$*(by the tape of profile loopback)", "in all 12 calls, cost about $*"])
 
 
 def test_without_any_tape_the_data_count(project, monkeypatch):
     for tape in (project.path / "cassettes").rglob("*.jsonl"):
         tape.unlink()
     said = dry(project, "--record=student,optimize").stdout
-    said.fnmatch_lines(["  student: 18 calls, *(by the size of the golden data, to a factor of two)"])
+    said.fnmatch_lines(["  student: 12 calls, *(by the size of the golden data, to a factor of two)"])
 
 
 def test_models_endpoints_keys_and_ends_are_named_and_a_keys_value_is_not(project, monkeypatch):
@@ -66,12 +66,12 @@ def test_calls_of_an_unfinished_recording_are_not_counted_again(project, endpoin
     endpoint.fail_after = 10
     project.runpytest("--record=student", "-m", "student")
     said = dry(project, "--record=student").stdout
-    said.fnmatch_lines(["  student: 18 calls, *10 calls kept of an unfinished recording*", "in all 8 calls, *"])
+    said.fnmatch_lines(["  student: 12 calls, *10 calls kept of an unfinished recording*", "in all 2 calls, *"])
 
 
 def test_every_recording_begins_with_it(project, endpoint):
     result = project.runpytest("--record=student", "-m", "student")
-    result.stdout.fnmatch_lines(["recording with profile loopback:", "  student: 18 calls*", "student: recording *"])
+    result.stdout.fnmatch_lines(["recording with profile loopback:", "  student: 12 calls*", "student: recording *"])
 
 
 def test_a_dry_run_without_a_recording_is_refused(project):

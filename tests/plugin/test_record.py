@@ -13,7 +13,7 @@ def endpoint(serve):
 def test_recording_says_what_it_does(recorded):
     said = (recorded / "recording.txt").read_text("utf-8")
     assert "student: recording" in said
-    assert "student: 18 calls sent, 18 interactions" in said
+    assert "student: 12 calls sent, 12 interactions" in said
 
 
 def test_replay_asks_nothing_of_a_running_endpoint(project, endpoint):
@@ -24,7 +24,7 @@ def test_replay_asks_nothing_of_a_running_endpoint(project, endpoint):
 def test_one_stage_is_recorded_alone(project, endpoint):
     result = project.runpytest("--record=student", "-m", "student")
     result.assert_outcomes(passed=1, deselected=5)
-    assert endpoint.requests == {"POST /v1/chat/completions": 18}
+    assert endpoint.requests == {"POST /v1/chat/completions": 12}
 
 
 def test_what_is_downstream_is_recorded_too(project, endpoint):
@@ -50,7 +50,7 @@ def test_a_failed_recording_keeps_the_old_tape_and_resumes(project, endpoint):
     endpoint.fail_after = None
     before = endpoint.answered
     project.runpytest("--record=student", "-m", "student").assert_outcomes(passed=1, deselected=5)
-    assert endpoint.answered == 18
+    assert endpoint.answered == 12
     assert before == 10
 
 

@@ -62,7 +62,7 @@ def test_interactions_left_over_fail(project):
     write(path, Recording(held.header, interactions), Redactor())
     result = project.runpytest("-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
-    result.stdout.fnmatch_lines(["*1 of 19 interactions were not replayed*"])
+    result.stdout.fnmatch_lines(["*1 of 13 interactions were not replayed*"])
 
 
 def test_an_orphaned_tape_fails_and_is_named(project):

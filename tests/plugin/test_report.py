@@ -51,8 +51,15 @@ def test_the_jobs_summary_gets_the_markdown(project, job_summary):
     assert job_summary.read_text("utf-8").count("## ") == 1
 
 
-def test_a_report_that_cannot_be_written_fails_the_run_and_lets_it_end(project):
+def test_a_folder_that_is_a_file_is_refused_before_a_test_runs(project):
     (project.path / "out").write_text("")
+    result = project.runpytest("--report", "out/deep", "-m", "student")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the report cannot be written to out/deep: out is no folder; name another folder"])
+
+
+def test_a_report_that_cannot_be_written_fails_the_run_and_lets_it_end(project):
+    project.makepyfile(test_taken="import pytest\n\n@pytest.mark.student\ndef test_taken(): open('out', 'w').close()")
     result = project.runpytest("--report", "out", "-m", "student", "--durations=1")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["error: the report cannot be written to out: *; name another folder"])

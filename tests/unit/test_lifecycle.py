@@ -12,17 +12,17 @@ from pipeline.lifecycle import Lifecycle
 from pipeline.settings import load_settings
 from pipeline.stages.graph import EVALUATIONS
 from tests.endpoint import Endpoint, served
-from tests.projects import evaluated, record_project, write_project
+from tests.projects import write_project
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
-    return record_project(tmp_path_factory.mktemp("project"), Endpoint())
+@pytest.fixture
+def recorded(recorded_lifecycle):
+    return recorded_lifecycle
 
 
-@pytest.fixture(scope="module")
-def replayed(recorded):
-    return evaluated(Lifecycle(recorded.settings))
+@pytest.fixture
+def replayed(replayed_lifecycle):
+    return replayed_lifecycle
 
 
 def test_replay_gives_what_was_recorded_without_the_endpoint(recorded, replayed):

@@ -1,39 +1,26 @@
-"""A small project, recorded once; every test gets a copy of its own, damages it, and asks what is found."""
+"""Every test gets a copy of the recorded project of its own, damages it, and asks what is found."""
 
 import datetime
 import shutil
 
 import pytest
 
-pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from pipeline.checks.profile import check_files
 from pipeline.replay import environment
 from pipeline.replay.redact import Redactor
 from pipeline.replay.storage import Recording, read, write
 from pipeline.settings import load_settings
-from tests.endpoint import Endpoint
-from tests.projects import record_project
-
-SIZES = {"train": 3, "dev": 1, "test": 2}
-"""Rows of each of the six labels: enough for every stage to make calls."""
 
 TODAY = datetime.date(2026, 1, 1)
 
 
-@pytest.fixture(scope="session")
-def recorded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("recorded")
-    record_project(folder, Endpoint(), SIZES)
-    return folder
-
-
 @pytest.fixture
-def project(recorded, tmp_path, monkeypatch):
+def project(recorded_lifecycle, tmp_path, monkeypatch):
     """The folder of a copy."""
     for name in ("DISTILLGATE_PROFILE", "CLOUD_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(environment, "_remembered", {})  # secrets of other tests
-    return shutil.copytree(recorded, tmp_path / "project")
+    return shutil.copytree(recorded_lifecycle.settings.root, tmp_path / "project")
 
 
 @pytest.fixture

@@ -5,21 +5,23 @@ import pytest
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
 from pipeline.__main__ import main
 from pipeline.errors import ReportError
+from pipeline.lifecycle import Lifecycle
 from pipeline.publishing.files import append_to_job_summary, write_report
 from tests.reports import made_up
 
 
 def test_the_command_writes_page_and_markdown_and_names_the_page(project, capsys):
-    assert main(["report", "--to", "out/deep"]) == 0
-    said = capsys.readouterr().out
-    assert "page: out/deep/index.html" in said
-    assert said.startswith("Yes: the student may replace the teacher, all 5 gates hold")
-    assert {path.name for path in (project / "out" / "deep").iterdir()} == {"index.html", "report.md"}
-
-
-def test_without_a_folder_it_goes_into_report(project):
     assert main(["report"]) == 0
+    said = capsys.readouterr().out
+    assert "page: report/index.html" in said
+    assert said.startswith("Yes: the student may replace the teacher, all 5 gates hold")
+    assert {path.name for path in (project / "report").iterdir()} == {"index.html", "report.md"}
     assert (project / "report" / "index.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+    # the same bytes once more, in a folder that is named
+    assert main(["report", "--to", "named"]) == 0
+    for name in ("index.html", "report.md"):
+        assert (project / "named" / name).read_bytes() == (project / "report" / name).read_bytes()
 
 
 def test_the_command_without_a_name_shows_decision_table_and_gates(project, capsys):
@@ -30,17 +32,19 @@ def test_the_command_without_a_name_shows_decision_table_and_gates(project, caps
     assert not (project / "report").exists()
 
 
-def test_two_reports_on_the_same_recording_are_the_same(project):
-    main(["report", "--to", "a"])
-    main(["report", "--to", "b"])
-    for name in ("index.html", "report.md"):
-        assert (project / "a" / name).read_bytes() == (project / "b" / name).read_bytes()
-
-
-def test_a_folder_that_is_a_file_is_refused(project, capsys):
+@pytest.mark.parametrize("named", ["taken", "taken/deep/down"])
+def test_a_folder_that_is_a_file_is_refused_before_anything_runs(project, capsys, named, monkeypatch):
     (project / "taken").write_text("")
-    assert main(["report", "--to", "taken"]) == 1
-    assert "error: the report cannot be written to taken: " in capsys.readouterr().err
+    monkeypatch.setattr(Lifecycle, "scorecard", lambda *asked: pytest.fail("a stage ran"))
+    assert main(["report", "--to", named]) == 1
+    said = capsys.readouterr().err
+    assert said == f"error: the report cannot be written to {named}: taken is no folder; name another folder\n"
+
+
+def test_a_folder_that_becomes_a_file_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ReportError, match=r"the report cannot be written to .*taken: .*; name another folder"):
+        write_report(made_up(6), tmp_path / "taken")
 
 
 def test_a_secret_is_in_neither_file(tmp_path):

@@ -8,13 +8,13 @@ from pipeline.settings import load_settings
 
 
 @pytest.fixture(scope="module")
-def run(replayed):
-    return gathered(replayed, measured(replayed)[0], replayed.settings.root / "report")
+def run(replayed_lifecycle):
+    return gathered(replayed_lifecycle, measured(replayed_lifecycle)[0], replayed_lifecycle.settings.root / "report")
 
 
-def test_every_bound_is_measured(replayed):
-    verdicts, unmeasured = measured(replayed)
-    assert list(verdicts) == list(replayed.settings.gates)
+def test_every_bound_is_measured(replayed_lifecycle):
+    verdicts, unmeasured = measured(replayed_lifecycle)
+    assert list(verdicts) == list(replayed_lifecycle.settings.gates)
     assert unmeasured == {}
 
 
@@ -28,9 +28,9 @@ def test_a_gate_without_a_price_is_named_with_its_reason(project):
     assert "no price is known for 'teacher'" in unmeasured["cost_reduction"]
 
 
-def test_gates_that_no_test_asked_for_are_named(replayed):
-    run = summarised(replayed, {})
-    assert set(run.unmeasured) == set(replayed.settings.gates)
+def test_gates_that_no_test_asked_for_are_named(replayed_lifecycle):
+    run = summarised(replayed_lifecycle, {})
+    assert set(run.unmeasured) == set(replayed_lifecycle.settings.gates)
     assert set(run.unmeasured.values()) == {NOT_ASKED}
 
 
@@ -49,9 +49,9 @@ def test_answers_come_with_all_their_fields(run):
             assert set(card.outputs[item.id]) == {"reasoning", "category", "entities", "summary"}
 
 
-def test_every_item_leads_to_its_line_of_the_tape(replayed, run):
+def test_every_item_leads_to_its_line_of_the_tape(replayed_lifecycle, run):
     for card in run.pair:
-        lines = replayed.recordings.path(card.stage).read_text("utf-8").splitlines()
+        lines = replayed_lifecycle.recordings.path(card.stage).read_text("utf-8").splitlines()
         for item in card.items:
             place = run.places[card.stage][item.id]
             name, _, line = place.label.rpartition(":")
@@ -60,19 +60,19 @@ def test_every_item_leads_to_its_line_of_the_tape(replayed, run):
             assert place.address == f"../{name}#L{line}"
 
 
-def test_at_github_a_line_is_linked_at_its_commit(replayed, monkeypatch):
+def test_at_github_a_line_is_linked_at_its_commit(replayed_lifecycle, monkeypatch):
     for name, value in {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "SHA": "c0ffee"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    run = gathered(replayed, {}, replayed.settings.root)
+    run = gathered(replayed_lifecycle, {}, replayed_lifecycle.settings.root)
     place = next(iter(run.places["distilled"].values()))
     assert place.address.startswith("https://github.com/a/b/blob/c0ffee/cassettes/news/loopback/distilled.jsonl#L")
 
 
-def test_prompts_are_those_of_the_program_and_of_its_saved_optimised_form(replayed, run):
+def test_prompts_are_those_of_the_program_and_of_its_saved_optimised_form(replayed_lifecycle, run):
     (plain,), (optimized,) = run.plain, run.optimized
     assert plain.instructions.startswith("Name the desk")
     assert plain.demonstrations == ()
-    made = replayed.optimized_program.predictors()[0]
+    made = replayed_lifecycle.optimized_program.predictors()[0]
     assert (optimized.predictor, optimized.instructions) == ("classify.predict", made.signature.instructions)
     assert len(optimized.demonstrations) == len(made.demos)
 

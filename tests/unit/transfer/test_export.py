@@ -19,7 +19,7 @@ def asks(*models):
 
 
 def test_every_stage_that_has_a_tape_is_exported(run, project):
-    assert run("export", "--to", "yaml") == (0, "student: 18 interactions in yaml/student.yaml\n")
+    assert run("export", "--to", "yaml") == (0, "student: 12 interactions in yaml/student.yaml\n")
     assert sorted(path.name for path in (project / "yaml").iterdir()) == ["student.header.json", "student.yaml"]
 
 

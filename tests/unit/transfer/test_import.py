@@ -11,7 +11,7 @@ from tests.unit.transfer.cassettes import change
 
 
 def test_an_exported_tape_comes_back_byte_for_byte(run, recorded, exported, tape):
-    assert run("import", "--from", exported) == (0, f"student: 18 interactions in {tape}\n")
+    assert run("import", "--from", exported) == (0, f"student: 12 interactions in {tape}\n")
     assert tape.read_bytes() == (recorded[0] / tape.relative_to(tape.parents[3])).read_bytes()
 
 
@@ -56,12 +56,12 @@ def test_a_foreign_cassette_gets_a_header_that_says_so(replayed):
 
 
 def test_import_says_what_it_does_not_know(run, foreign):
-    assert "18 of them with unknown seconds, which count for no latency" in run("import", "--from", foreign)[1]
+    assert "12 of them with unknown seconds, which count for no latency" in run("import", "--from", foreign)[1]
 
 
 def test_import_says_what_it_leaves_out(run, foreign):
     change(foreign / "student.yaml", lambda entry: entry["response"]["status"].update(code=429))
-    assert "0 interactions, without 18 error answers" in run("import", "--from", foreign)[1]
+    assert "0 interactions, without 12 error answers" in run("import", "--from", foreign)[1]
 
 
 def test_a_secret_in_a_foreign_cassette_is_not_kept(run, exported, project, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_tape_is_not_overwritten(run, exported, tape):
 def test_a_tape_is_overwritten_with_force(run, exported, tape):
     tape.write_bytes(b"old")
     assert run("import", "--from", exported, "--force")[0] == 0
-    assert len(read(tape).interactions) == 18
+    assert len(read(tape).interactions) == 12
 
 
 @pytest.mark.parametrize(
