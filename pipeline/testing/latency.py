@@ -1,41 +1,34 @@
-"""Latency as a pytest-benchmark over the recorded seconds."""
+"""Latency as a pytest-benchmark over the seconds that the models took."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pipeline.errors import DistillgateError
 from pipeline.lifecycle import Lifecycle
-from pipeline.replay.clock import RecordedClock
+from pipeline.replay.clock import CallClock
 from pipeline.scorecard import Latency
 from pipeline.testing.options import lifecycle_of
 from pipeline.testing.stages import result_of
 
-CLOCK = pytest.StashKey[RecordedClock]()
 OURS = pytest.StashKey[bool]()
 USUAL_STORAGE = "file://./.benchmarks"
 """pytest-benchmark's, where nothing else is asked for."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give every test that measures latency the recorded clock as its timer."""
-    clock = config.stash.setdefault(CLOCK, RecordedClock())
-    for item in items:
-        if "latency_benchmark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.benchmark(group="seconds a call, as recorded", timer=clock))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Let `--benchmark-save` and `--benchmark-compare` find their runs beside the accepted results.
 
-    A storage that is named stays.
+    A storage that is named stays. What is asked live is compared with the accepted runs, but not saved among them.
     """
-    options = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
-    if config.getoption("benchmark_storage", None) != USUAL_STORAGE or not any(map(config.getoption, options)):
+    if config.getoption("benchmark_storage", None) != USUAL_STORAGE:
+        return
+    saved = config.getoption("benchmark_save") or config.getoption("benchmark_autosave")
+    if not (saved or config.getoption("benchmark_compare")) or (saved and config.getoption("live")):
         return
     try:
         folder = lifecycle_of(config).artefacts / "benchmarks"
@@ -57,27 +50,32 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 def latency_benchmark(request: pytest.FixtureRequest, lifecycle: Lifecycle) -> Callable[[str], Latency]:
     """`latency_benchmark("distilled")` benchmarks a stage's calls, those made alone, one a round.
 
-    The rounds take the seconds that the calls took while recording, so `--benchmark-compare` compares models and not
-    test machines. Skips under xdist, which turns pytest-benchmark off.
+    In a replay the rounds take the seconds that the calls took while recording, so `--benchmark-compare` compares
+    models and not test machines. Asked live, they take those that the wall clock has just shown for the calls of this
+    run: a second call would be paid for, and many endpoints answer it faster from a cache of prompts. Skips under
+    xdist, which turns pytest-benchmark off.
     """
     if hasattr(request.config, "workerinput"):
         pytest.skip("pytest-benchmark is off under xdist; to measure latency run: pytest -m latency -n 0")
 
     def run(stage: str) -> Latency:
-        if stage in lifecycle.recordings.live:
-            pytest.skip(f"{stage} is asked live: latency is benchmarked over a tape")
+        live = stage in lifecycle.recordings.live
+        clock = CallClock("wall_clock_seconds" if live else "recorded_seconds")
+        group = f"seconds a call, {'live' if live else 'as recorded'}"
+        request.node.add_marker(pytest.mark.benchmark(group=group, timer=clock), append=False)
         card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
-        benchmark, clock = request.getfixturevalue("benchmark"), request.config.stash[CLOCK]
-        alone = [item.id for item in card.items if item.alone]
-
-        def measured() -> None:
-            with lifecycle.lone_calls(stage) as again:
-                rest = iter(alone)
-                benchmark.pedantic(lambda: clock.advance(again(next(rest))), rounds=len(alone))
-
-        if not alone:
+        benchmark = request.getfixturevalue("benchmark")
+        if not (alone := [item for item in card.items if item.alone]):
             pytest.fail(f"no call of stage {stage!r} was made alone, so its seconds are queueing and no latency")
-        result_of(lifecycle, measured)
+
+        def rounds(seconds: Iterator[float]) -> None:
+            benchmark.pedantic(lambda: clock.advance(next(seconds)), rounds=len(alone))
+
+        def replayed() -> None:
+            with lifecycle.lone_calls(stage) as again:
+                rounds(sum(call.seconds for call in again(item.id)) for item in alone)
+
+        result_of(lifecycle, (lambda: rounds(item.seconds for item in alone)) if live else replayed)
         return card.latency
 
     return run

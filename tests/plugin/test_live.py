@@ -1,11 +1,19 @@
 """`--live` asks the endpoint instead of the tapes, compares with the accepted results and writes nothing."""
 
+import json
+import time
+
 import pytest
 
-from tests.faulty_endpoint import Fault, Faulty, status
+from tests.faulty_endpoint import Fault, Faulty, changed, status
 
 CHAT = "/chat/completions"
 LIVE = 'def test_accepted(accepted): accepted("optimized")\ndef test_teacher(gate): gate("teacher_accuracy")\n'
+
+
+def late(seconds):
+    """The usual answer after so many seconds."""
+    return changed(lambda answer: time.sleep(seconds))
 
 
 @pytest.fixture
@@ -45,6 +53,31 @@ def test_what_surely_got_worse_fails(project, endpoint, monkeypatch):
 def test_the_tuned_model_of_the_tape_is_asked_for(project, endpoint):
     project.runpytest("--live=distilled", "-k", "retention").assert_outcomes(passed=1, deselected=5)
     assert {body["model"] for body in endpoint.bodies if body} == {"ft:student:test"}
+
+
+def test_latency_is_that_of_the_calls_just_made_by_the_wall_clock(project, endpoint, files):
+    endpoint.faults = [Fault(CHAT, late(0.05), times=None)]
+    before = files()
+    options = ("--live=student", "-m", "latency", "--benchmark-json=out.json", "--benchmark-save=mine")
+    project.runpytest(*options).assert_outcomes(passed=1, deselected=5)
+    (measured,) = json.loads((project.path / "out.json").read_text("utf-8"))["benchmarks"]
+    assert measured["options"]["timer"].endswith("wall_clock_seconds")
+    assert measured["group"] == "seconds a call, live"
+    assert measured["stats"]["rounds"] >= 4
+    assert 0.05 <= measured["stats"]["min"] <= measured["stats"]["max"] < 5
+    assert endpoint.arrived == {"POST /v1/chat/completions": 12}, "a call was paid for twice"
+    assert files() == before, "saved among the accepted runs"
+    assert list(project.path.glob(".benchmarks/*/0001_mine.json"))
+
+
+def test_latency_compares_with_the_accepted_run(project, endpoint):
+    saved = project.runpytest("-m", "latency", "--benchmark-save=accepted")
+    saved.assert_outcomes(passed=1, deselected=5)
+    endpoint.faults = [Fault(CHAT, late(0.2), times=None)]
+    options = ("--benchmark-compare", "--benchmark-compare-fail=median:100%")
+    result = project.runpytest("--live=student", "-m", "latency", *options)
+    assert result.ret != 0
+    assert "Performance has regressed" in f"{result.stdout}{result.stderr}"
 
 
 def test_errors_are_those_of_a_recording(project, endpoint):

@@ -1,36 +1,19 @@
-"""Pins that the recorded clock tells the models' time."""
+"""Pins that the clock tells the models' time."""
 
-import pytest
-
-from pipeline.calls import Call
-from pipeline.replay.clock import RecordedClock
+from pipeline.replay.clock import CallClock
 
 
-def took(seconds):
-    return Call("teacher", 10, 40, seconds, in_flight=1)
-
-
-@pytest.mark.parametrize(
-    ("calls", "seconds"),
-    [
-        pytest.param([], 0.0, id="no-call"),
-        pytest.param([took(0.25)], 0.25, id="one"),
-        pytest.param([took(0.25), took(1.5)], 1.75, id="several"),
-    ],
-)
-def test_it_advances_by_the_seconds_of_the_calls(calls, seconds):
-    clock = RecordedClock()
-    clock.advance(calls)
-    assert clock() == seconds
-
-
-def test_it_never_goes_back():
-    clock = RecordedClock()
-    clock.advance([took(0.25)])
-    clock.advance([took(0.5)])
-    assert clock() == 0.75
+def test_it_advances_by_the_seconds_of_the_calls():
+    clock = CallClock("seconds")
+    clock.advance(0.25)
+    clock.advance(1.5)
+    assert clock() == 1.75
 
 
 def test_it_stands_still_between_calls():
-    clock = RecordedClock()
+    clock = CallClock("seconds")
     assert clock() == clock() == 0.0
+
+
+def test_it_is_stored_under_the_name_of_what_it_tells():
+    assert CallClock("recorded_seconds").__name__ == "recorded_seconds"
