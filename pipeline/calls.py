@@ -21,6 +21,9 @@ class Call:
     in_flight: int
     """The most calls under way while this one was, itself included: 1 means that no other call slowed it."""
 
+    cached_tokens: int = 0
+    """Of the prompt tokens, those that the endpoint read from its cache, where most ask less for them."""
+
 
 _listener: ContextVar[list[Call] | None] = ContextVar("listener", default=None)
 

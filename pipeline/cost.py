@@ -154,4 +154,4 @@ class Ledger:
             if not call.seconds:
                 return math.nan  # imported from a cassette that knows no seconds, and not free
             return hourly * call.seconds / call.in_flight / SECONDS_PER_HOUR
-        return call_dollars(self._profile, call.model, call.prompt_tokens, call.completion_tokens)
+        return call_dollars(self._profile, call.model, call.prompt_tokens, call.completion_tokens, call.cached_tokens)

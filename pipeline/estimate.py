@@ -13,6 +13,7 @@ from pipeline.golden import Golden
 from pipeline.prices import token_dollars
 from pipeline.profiles import ModelSpec, Profile
 from pipeline.replay import storage
+from pipeline.replay.answers import call_of
 from pipeline.report.numbers import dollars
 
 TUNES = "distill"
@@ -43,11 +44,11 @@ def usage(tape: Path) -> Usage:
     """
     interactions = storage.read(tape).interactions
     bodies = [i.body for i in interactions if isinstance(i.body, dict)]
-    used = [body["usage"] for body in bodies if isinstance(body.get("usage"), dict)]
+    calls = [call for i in interactions if (call := call_of(i))]
     return Usage(
-        calls=len(used),
-        prompt_tokens=sum(int(one.get("prompt_tokens", 0)) for one in used),
-        completion_tokens=sum(int(one.get("completion_tokens", 0)) for one in used),
+        calls=len(calls),
+        prompt_tokens=sum(call.prompt_tokens for call in calls),
+        completion_tokens=sum(call.completion_tokens for call in calls),
         trained_tokens=max((int(body.get("trained_tokens") or 0) for body in bodies), default=0),
         seconds=math.fsum(i.seconds / i.in_flight for i in interactions),
     )

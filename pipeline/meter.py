@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.calls import Call
 from pipeline.cost import SECONDS_PER_HOUR
 from pipeline.errors import BudgetError, DistillgateError, PriceError
 from pipeline.figures import Figures
@@ -16,10 +17,11 @@ from pipeline.prices import call_dollars, training_price
 from pipeline.profiles import Profile
 from pipeline.refusal import refusal_of
 from pipeline.replay.answers import call_of
-from pipeline.replay.kinds import completes, creates_job, kind, size, uploads
+from pipeline.replay.dialects import completes, cut_off, model_of, most_tokens
+from pipeline.replay.kinds import creates_job, kind, size, uploads
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
-from pipeline.replay.validity import cut_off, judged
+from pipeline.replay.validity import judged
 from pipeline.replay.watching import Watch
 from pipeline.report.numbers import dollars
 
@@ -124,9 +126,9 @@ class Meter(Watch):
             if call := call_of(answer):
                 stage = self._stage
                 stage.sent += 1
-                stage.cut_off += cut_off(answer)
+                stage.cut_off += cut_off(answer.body)
                 stage.tokens += call.prompt_tokens + call.completion_tokens
-                self._spend(call.model, call.prompt_tokens, call.completion_tokens)
+                self._spend(call)
             elif creates_job(asked):
                 self._add(self._training_dollars(asked.body))
             figures = self.stages[self._stage.name] = self._figures()
@@ -141,14 +143,14 @@ class Meter(Watch):
     def _most(self, asked: Canonical) -> float:
         """US dollars that a request may cost at most; 0 where it is free or machine time, which only passes."""
         if self._profile.machine_usd_per_hour is not None:
-            return 1e-9 if completes(asked) or creates_job(asked) else 0.0
+            return 1e-9 if completes(asked.method, asked.body) or creates_job(asked) else 0.0
         if creates_job(asked):
             return self._training_dollars(asked.body)
-        if not completes(asked):
+        if not completes(asked.method, asked.body):
             return 0.0
-        limit = asked.body.get("max_tokens") or asked.body.get("max_completion_tokens") or UNBOUNDED
         prompt = int(size(asked.body) / BYTES_PER_TOKEN)
-        return call_dollars(self._profile, str(asked.body["model"]), prompt, int(limit))
+        model = str(model_of(asked.path, asked.body))
+        return call_dollars(self._profile, model, prompt, most_tokens(asked.body) or UNBOUNDED)
 
     def _training_dollars(self, body: Any) -> float:
         if self._profile.machine_usd_per_hour is not None:
@@ -163,11 +165,13 @@ class Meter(Watch):
         counted = self._file_bytes / BYTES_PER_TOKEN * (epochs if isinstance(epochs, int | float) else 3)
         return (counted or self.trained_tokens) * price / 1e6
 
-    def _spend(self, model: str, prompt_tokens: int, completion_tokens: int) -> None:
+    def _spend(self, call: Call) -> None:
         if self._profile.machine_usd_per_hour is not None:
             return
         try:
-            self._add(call_dollars(self._profile, model, prompt_tokens, completion_tokens))
+            self._add(
+                call_dollars(self._profile, call.model, call.prompt_tokens, call.completion_tokens, call.cached_tokens)
+            )
         except PriceError:  # with a budget, the call would not have been made
             self._add(math.nan)
 

@@ -20,8 +20,12 @@ def training_price(profile: Profile) -> float:
     return price
 
 
-def call_dollars(profile: Profile, model: str, prompt_tokens: int, completion_tokens: int) -> float:
+def call_dollars(
+    profile: Profile, model: str, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0
+) -> float:
     """US dollars of one call of one of the profile's models, at the profile's price or else the published one.
+
+    `cached_tokens` are those of the prompt that came from the endpoint's cache.
 
     Raises:
         PriceError: none is known.
@@ -30,21 +34,26 @@ def call_dollars(profile: Profile, model: str, prompt_tokens: int, completion_to
     base = model.removeprefix("ft:").partition(":")[0]
     specs: tuple[ModelSpec, ...] = (profile.teacher, profile.student)
     found = (spec.price for spec in specs if spec.price and spec.model.partition("/")[2] in (model, base))
-    return token_dollars(model, prompt_tokens, completion_tokens, next(found, None))
+    return token_dollars(model, prompt_tokens, completion_tokens, next(found, None), cached_tokens)
 
 
-def token_dollars(model: str, prompt_tokens: int, completion_tokens: int, price: Price | None = None) -> float:
+def token_dollars(
+    model: str, prompt_tokens: int, completion_tokens: int, price: Price | None = None, cached_tokens: int = 0
+) -> float:
     """US dollars of one call of `model` (fine-tuned `ft:…` names included).
 
     Raises:
         PriceError: no price is known; it is never taken for zero.
     """
     if price is not None:
-        return (prompt_tokens * price.input + completion_tokens * price.output) / 1e6
+        cached = price.input if price.cached_input is None else price.cached_input
+        prompt = (prompt_tokens - cached_tokens) * price.input + cached_tokens * cached
+        return (prompt + completion_tokens * price.output) / 1e6
     from genai_prices import Usage, calc_price
 
     provider = "openai" if model.startswith("ft:") else None  # such names are found under their provider only
-    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
+    from_cache = {"cache_read_tokens": cached_tokens} if cached_tokens else {}
+    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens, **from_cache)
     try:
         return float(calc_price(usage, model_ref=model, provider_id=provider).total_price)
     except LookupError as error:

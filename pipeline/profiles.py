@@ -20,6 +20,8 @@ class Price:
 
     input: float
     output: float
+    cached_input: float | None = None
+    """Of prompt tokens that the endpoint read from its cache; None: as much as the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,12 @@ def parse_profile(name: str, table: Table) -> Profile:
     return profile
 
 
+def _price(table: Table) -> Price:
+    price = Price(table.number("input"), table.number("output"), table.number("cached_input", None))
+    table.done()
+    return price
+
+
 def _model(table: Table, shared: Mapping[str, str | None], timeout: float | None) -> ModelSpec:
     price = table.table("price") if "price" in table.names() else None
     spec = ModelSpec(
@@ -143,12 +151,10 @@ def _model(table: Table, shared: Mapping[str, str | None], timeout: float | None
         timeout_seconds=table.number("timeout_seconds", timeout),
         temperature=table.number("temperature", 0.0),
         max_tokens=table.integer("max_tokens", 1000),
-        price=Price(price.number("input"), price.number("output")) if price else None,
+        price=_price(price) if price else None,
         retires=table.date("retires", None),
     )
     if "/" not in spec.model:
         raise SettingsError(f"{table.path}.model = {spec.model!r} has no provider prefix, e.g. 'openai/{spec.model}'")
-    if price:
-        price.done()
     table.done()
     return spec

@@ -8,6 +8,7 @@ import orjson
 from vcr.filters import decode_response
 
 from pipeline.calls import Call
+from pipeline.replay.dialects import model_of, tokens
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical, as_text, parsed
 
@@ -56,18 +57,10 @@ def kept(interaction: Interaction, response: dict[str, Any], redactor: Redactor)
 
 def call_of(interaction: Interaction) -> Call | None:
     """The completion that an interaction is; None for any other request."""
-    asked, body = interaction.request.body, interaction.body
-    if not isinstance(asked, dict) or "model" not in asked:
+    model = model_of(interaction.request.path, interaction.request.body)
+    if model is None or (used := tokens(interaction.body)) is None:
         return None
-    if not isinstance(body, dict) or not isinstance(usage := body.get("usage"), dict):
-        return None
-    return Call(
-        model=str(asked["model"]),
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
-        seconds=interaction.seconds,
-        in_flight=interaction.in_flight,
-    )
+    return Call(model, used.prompt, used.completion, interaction.seconds, interaction.in_flight, used.cached)
 
 
 def _content_type(headers: dict[str, list[str]]) -> str:

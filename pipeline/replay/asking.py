@@ -21,9 +21,15 @@ class Asking:
         self._last = threading.local()
 
     def __call__(self, request: Request) -> tuple[Canonical, bytes]:
-        """The request and its key."""
+        """The request and its key.
+
+        What the tape holds to the byte holds no secret, because the tape does not; only other requests are searched.
+        """
         last: tuple[Request, tuple[Canonical, bytes]] | None = getattr(self._last, "asked", None)
         if last is None or last[0] is not request:
-            asked = self._redactor.request(canonical(request))
-            last = self._last.asked = (request, (asked, self._index.key(asked)))
+            asked = canonical(request)
+            key = self._index.key(asked)
+            if key not in self._index and (clean := self._redactor.request(asked)) is not asked:
+                asked, key = clean, self._index.key(clean)
+            last = self._last.asked = (request, (asked, key))
         return last[1]

@@ -63,7 +63,9 @@ def dspy_async_stub(real: Callable[..., Any], recorder: Recorder) -> Callable[..
 
 
 def _dspy_request(request: transports.TransportRequest) -> Request:
-    return Request(request.method, request.url, request.body, dict(request.headers))
+    # of the headers only what tells how the body is to be read: a tape holds and asks for no other
+    headers = {name: value for name, value in request.headers if name.lower() == "content-type"}
+    return Request(request.method, request.url, request.body, headers)
 
 
 def _dspy_head(answer: Answer) -> dict[str, Any]:

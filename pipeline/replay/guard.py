@@ -24,6 +24,7 @@ _EVENTS = {
 }
 
 _STARTS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn"}
+_WATCHED = _EVENTS | _STARTS
 _HARMLESS = {"uname", "lsb_release", "ldconfig"}
 """Programs that libraries ask what machine this is."""
 
@@ -78,11 +79,10 @@ def loopback_allowed() -> Iterator[None]:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _depth == 0:
+    if _depth == 0 or event not in _WATCHED:  # the interpreter reports some seventy others a call
         return
     if event in _STARTS:
         _started(event, arguments)
-    if event not in _EVENTS:
         return
     address = arguments[0] if event.startswith("socket.get") else arguments[1]
     if address is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import orjson
 
-from pipeline.replay.lines import Interaction, key_in, key_of, written
+from pipeline.replay.lines import Interaction, answer_in, key_in, key_of, written
 from pipeline.replay.matching import Canonical
 from pipeline.replay.opening import Held
 
@@ -68,13 +68,20 @@ class Index:
             return False
         return asked.repeatable or self._played.get(key, 0) < len(places) or (asked.poll and self._polls_repeat)
 
-    def play(self, key: bytes, asked: Canonical) -> Interaction | None:
-        """The request's next interaction, which counts as played from now on; None where nothing is left."""
+    def play(self, key: bytes, asked: Canonical) -> bytes | None:
+        """The line of the request's next interaction, which counts as played from now on; None where nothing is left.
+
+        To be parsed by `held_by` once the lock is free: threads that wait for it cost more than the parsing.
+        """
         if not self.playable(key, asked):
             return None
         places, played = self._places[key], self._played.get(key, 0)
         self._played[key] = played + 1
-        return self._interaction(places[0 if asked.repeatable else min(played, len(places) - 1)])
+        return self._lines[places[0 if asked.repeatable else min(played, len(places) - 1)]]
+
+    def held_by(self, line: bytes, asked: Canonical) -> Interaction:
+        """What a line holds that was recorded for a request."""
+        return Interaction.answering(asked, answer_in(line), self._pack)
 
     def says_nothing_new(self, key: bytes, interaction: Interaction) -> bool:
         """Whether it is a poll with the same answer as last time."""

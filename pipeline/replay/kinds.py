@@ -6,17 +6,13 @@ from typing import Any
 
 import orjson
 
+from pipeline.replay.dialects import model_of
 from pipeline.replay.matching import Canonical
 
 
 def size(body: Any) -> int:
     """Bytes of a body in JSON."""
     return len(orjson.dumps(body))
-
-
-def completes(asked: Canonical) -> bool:
-    """Whether a request asks for a completion."""
-    return asked.method == "POST" and isinstance(asked.body, dict) and "messages" in asked.body
 
 
 def creates_job(asked: Canonical) -> bool:
@@ -31,10 +27,10 @@ def uploads(asked: Canonical) -> bool:
 
 def kind(asked: Canonical) -> str:
     """What a paid request is, for a message."""
-    return "fine-tuning job" if creates_job(asked) else f"call of {asked.body['model']}"
+    return "fine-tuning job" if creates_job(asked) else f"call of {model_of(asked.path, asked.body)}"
 
 
 def named(asked: Canonical) -> str:
     """A request as a message names it."""
-    model = asked.body.get("model") if isinstance(asked.body, dict) else None
+    model = model_of(asked.path, asked.body)
     return f"{asked.method} {asked.path}" + (f" ({model})" if model else "")

@@ -36,8 +36,12 @@ class Interaction:
 
     def line(self, pack: Pack) -> dict[str, Any]:
         """The line of the file."""
-        request = {"method": self.request.method, "path": self.request.path, "body": pack.packed(self.request.body)}
-        response: dict[str, Any] = {"status": self.status, "body": pack.packed(self.body)}
+        request = {
+            "method": self.request.method,
+            "path": self.request.path,
+            "body": pack.packed_request(self.request.body),
+        }
+        response: dict[str, Any] = {"status": self.status, "body": pack.packed_answer(self.body)}
         if self.content_type != "application/json":
             response["content_type"] = self.content_type
         line: dict[str, Any] = {"request": request, "response": response, "seconds": self.seconds}
@@ -46,9 +50,15 @@ class Interaction:
     @classmethod
     def of(cls, line: dict[str, Any], pack: Pack) -> Interaction:
         """What a parsed line holds; KeyError, TypeError or ValueError where it holds no interaction."""
-        request, response = line["request"], line["response"]
+        request = line["request"]
+        return cls.answering(Canonical(request["method"], request["path"], pack.unpacked(request["body"])), line, pack)
+
+    @classmethod
+    def answering(cls, asked: Canonical, line: dict[str, Any], pack: Pack) -> Interaction:
+        """The same where the request is known, and need not be in the line."""
+        response = line["response"]
         return cls(
-            Canonical(request["method"], request["path"], pack.unpacked(request["body"])),
+            asked,
             status=int(response["status"]),
             content_type=response.get("content_type", "application/json"),
             body=pack.unpacked(response["body"]),
@@ -73,6 +83,16 @@ def key_of(raw: bytes) -> bytes:
     return key_of_written(raw[len(_BEFORE) : end + 2])
 
 
+def answer_in(raw: bytes) -> dict[str, Any]:
+    """A line from the bytes that `written` made of it, where that is easily told without its request."""
+    end = raw.find(_AFTER)
+    if end < 0 or raw.find(_AFTER, end + 1) >= 0:
+        found: dict[str, Any] = orjson.loads(raw)
+        return found
+    rest: dict[str, Any] = orjson.loads(b"{" + raw[end + len(b'"},') :])
+    return rest
+
+
 def content_of(interactions: Iterable[Interaction]) -> str:
     """A digest of what a cassette holds, whatever the order of its lines: `sha256:` and 16 hex digits.
 
@@ -89,4 +109,4 @@ def content_of(interactions: Iterable[Interaction]) -> str:
 
 def key_in(pack: Pack, asked: Canonical) -> bytes:
     """What `key_of` is for a line whose request equals `asked`, written with `pack`."""
-    return Canonical(asked.method, asked.path, pack.packed(asked.body)).key
+    return Canonical(asked.method, asked.path, pack.packed_request(asked.body)).key

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import orjson
 from vcr.request import Request
 
+from pipeline.replay.dialects import completes, temperature
+
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
@@ -37,12 +39,7 @@ class Canonical:
         DSPy strips `rollout_id` before sending, so several samples at a higher temperature are the same bytes:
         there, and for everything that has state on the server, the n-th request gets the n-th recording.
         """
-        return (
-            self.method == "POST"
-            and isinstance(self.body, dict)
-            and "messages" in self.body
-            and self.body.get("temperature") == 0
-        )
+        return completes(self.method, self.body) and temperature(self.body) == 0
 
     @property
     def poll(self) -> bool:
@@ -66,7 +63,7 @@ def _body(request: Request) -> Any:
     raw: bytes = request.body or b""
     if not raw:
         return None
-    content_type = next((str(value) for name, value in request.headers.items() if name.lower() == "content-type"), "")
+    content_type = str(request.headers.get("content-type", ""))
     if content_type.startswith("multipart/"):
         return {"multipart": _multipart(content_type, raw)}
     return parsed(raw)

@@ -1,17 +1,18 @@
 """What recurs in a cassette is written once, on a line of its own, and referred to by its digest.
 
-Three things: a whole text (a system prompt, a demonstration), a paragraph of a text that does not recur as a whole
-(the instructions below each article), and the head of a list, all but its last element (what precedes a question).
+What is asked with each question: a request for a completion but for its last message. The form of the answers: their
+keys, and what is the same in all of them. A whole text (a system prompt, a demonstration); a paragraph of a text that
+does not recur as a whole (the instructions below each article); the head of a list, all but its last element.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+from pipeline.replay.forms import Form, taken_apart
 
 LONG = 200
 """Characters (of a text or paragraph) or bytes (of a head, in JSON) from which writing it once is worth a line."""
@@ -19,7 +20,11 @@ LONG = 200
 BREAK = "\n\n"
 """Between paragraphs."""
 
-_FORMS = ({"$parts"}, {"$head", "last"}, {"$own"})
+_REFERENCES = ({"$parts"}, {"$head", "last"}, {"$asked", "last"}, {"$form", "of"}, {"$own"})
+_CONVERSATIONS = ("messages", "contents")
+"""Where a request for a completion has its messages: OpenAI and Anthropic, Gemini."""
+_MOST_KEYS = 2
+"""Of a reference: most objects have more, and need not be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,14 @@ class Shared:
     """One thing that recurs, as its line in the file names it."""
 
     kind: str
-    """`text` or `head`."""
+    """`text`, `head`, `asked` or `form`."""
 
     name: str
     value: Any
 
     @property
     def line(self) -> dict[str, Any]:
-        """The line of the file; a head's own long texts stand packed in it."""
+        """The line of the file; long texts of its own may stand packed in it."""
         return {self.kind: self.name, "value": self.value}
 
 
@@ -45,15 +50,24 @@ class Pack:
     _values: dict[str, Any] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _heads: dict[bytes, str] = field(default_factory=dict)
+    _asked: dict[bytes, str] = field(default_factory=dict)
+    _forms: dict[str, Form] = field(default_factory=dict)
+    _shapes: dict[bytes, str] = field(default_factory=dict)
 
     def add(self, kind: str, name: str, value: Any) -> None:
-        """What further lines refer to; a head's value as it is packed."""
+        """What further lines refer to; the value as its line holds it."""
         if kind == "text":
             self._values[name] = value
             self._texts[value] = name
+        elif kind == "form":
+            form = self._forms[name] = Form(value)
+            self._shapes[form.shape] = name
+        elif kind == "asked":
+            whole = self._values[name] = self.unpacked(value)
+            self._asked[sorted_json(whole)] = name
         else:
             whole = self._values[name] = self.unpacked(value)
-            self._heads[_head([*whole, None])] = name
+            self._heads[head_of([*whole, None])] = name
 
     def packed(self, value: Any) -> Any:
         """`value` with references; what has a reference's form itself is marked as its own."""
@@ -61,14 +75,44 @@ class Pack:
             return self._packed_text(value)
         if isinstance(value, dict):
             packed = {key: self.packed(child) for key, child in value.items()}
+            if len(packed) > _MOST_KEYS:
+                return packed
             if packed.keys() == {"$text"}:
                 return {"$text": [packed["$text"]]}
-            return {"$own": packed} if packed.keys() in _FORMS else packed
+            return {"$own": packed} if packed.keys() in _REFERENCES else packed
         if not isinstance(value, list):
             return value
-        if self._heads and len(value) > 1 and (name := self._heads.get(_head(value))):
+        if self._heads and len(value) > 1 and (name := self._heads.get(head_of(value))):
             return {"$head": name, "last": self.packed(value[-1])}
         return [self.packed(child) for child in value]
+
+    def packed_request(self, body: Any) -> Any:
+        """The body of a request, of which all but the last message may be known."""
+        if self._asked and (parts := question(body)):
+            rest, last = parts
+            if name := self._asked.get(sorted_json(rest)):
+                return {"$asked": name, "last": self.packed(last)}
+        return self.packed(body)
+
+    def packed_answer(self, body: Any) -> Any:
+        """The body of an answer, whose form may be known."""
+        if (found := self._form(body)) is None:
+            return self.packed(body)
+        name, own = found
+        return {"$form": name, "of": [self.packed(value) for value in own]}
+
+    def own(self, body: Any) -> list[Any]:
+        """Of the body of an answer the values that are its own; the body where its form is not known."""
+        found = self._form(body)
+        return [body] if found is None else found[1]
+
+    def _form(self, body: Any) -> tuple[str, list[Any]] | None:
+        if not self._shapes or not isinstance(body, dict) or not (parts := taken_apart(body)):
+            return None
+        shape, leaves = parts
+        name = self._shapes.get(shape)
+        own = self._forms[name].own(leaves) if name else None
+        return (name, own) if name and own is not None else None
 
     def unpacked(self, value: Any) -> Any:
         """The value that `packed` was given; KeyError, TypeError or ValueError where it refers to nothing."""
@@ -76,6 +120,8 @@ class Pack:
             return [self.unpacked(child) for child in value]
         if not isinstance(value, dict):
             return value
+        if len(value) > _MOST_KEYS:
+            return {key: self.unpacked(child) for key, child in value.items()}
         keys = value.keys()
         if keys == {"$text"}:
             name = value["$text"]
@@ -87,6 +133,12 @@ class Pack:
             return "".join(part if isinstance(part, str) else self._values[part["$text"]] for part in value["$parts"])
         if keys == {"$head", "last"}:
             return [*self._values[value["$head"]], self.unpacked(value["last"])]
+        if keys == {"$asked", "last"}:
+            rest = self._values[value["$asked"]]
+            where = _conversation(rest)
+            return {**rest, where: [*rest[where], self.unpacked(value["last"])]}
+        if keys == {"$form", "of"}:
+            return self._forms[value["$form"]].filled([self.unpacked(own) for own in value["of"]])
         return {key: self.unpacked(child) for key, child in (value["$own"] if keys == {"$own"} else value).items()}
 
     def _packed_text(self, text: str) -> Any:
@@ -107,50 +159,23 @@ class Pack:
         return text if len(parts) == 1 else {"$parts": [part for part in parts if part != ""]}
 
 
-def recurring(values: Iterable[Any]) -> Iterator[Shared]:
-    """What occurs twice or more in the values, in the order in which it is to be added to a `Pack`."""
-    values = list(values)
-    texts = _twice(text for value in values for text in _texts(value))
-    whole = set(texts)
-    rest = (text for value in values for text in dict.fromkeys(_texts(value)) if text not in whole)
-    paragraphs = _twice(part for text in rest for part in text.split(BREAK) if len(part) >= LONG)
-    pack = Pack()
-    for text in dict.fromkeys((*texts, *paragraphs)):
-        shared = Shared("text", _digest(text.encode()), text)
-        pack.add(shared.kind, shared.name, shared.value)
-        yield shared
-    for head in _twice(head for value in values for head in _heads(value)):
-        yield Shared("head", _digest(head), pack.packed(orjson.loads(head)))
+def head_of(value: list[Any]) -> bytes:
+    """All but the last element, in JSON."""
+    return sorted_json(value[:-1])
 
 
-def _twice(found: Iterable[Any]) -> list[Any]:
-    again: dict[Any, bool] = {}
-    for one in found:
-        again[one] = one in again
-    return [one for one, twice in again.items() if twice]
+def question(body: Any) -> tuple[dict[str, Any], Any] | None:
+    """A request without its last message, and that; None where it is not one for a completion."""
+    if not isinstance(body, dict) or not (where := _conversation(body)):
+        return None
+    messages = body[where]
+    return ({**body, where: messages[:-1]}, messages[-1]) if isinstance(messages, list) and messages else None
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if len(value) >= LONG:
-            yield value
-    elif isinstance(value, dict | list):
-        for child in value.values() if isinstance(value, dict) else value:
-            yield from _texts(child)
+def _conversation(body: dict[str, Any]) -> str:
+    return next((where for where in _CONVERSATIONS if where in body), "")
 
 
-def _heads(value: Any) -> Iterator[bytes]:
-    if isinstance(value, list) and len(value) > 1 and len(head := _head(value)) >= LONG:
-        yield head
-    if isinstance(value, dict | list):
-        for child in value.values() if isinstance(value, dict) else value:
-            yield from _heads(child)
-
-
-def _head(value: list[Any]) -> bytes:
-    """All but the last element, in a form that does not depend on the order of keys."""
-    return orjson.dumps(value[:-1], option=orjson.OPT_SORT_KEYS)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:12]
+def sorted_json(value: Any) -> bytes:
+    """JSON that does not depend on the order of keys."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

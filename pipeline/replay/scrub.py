@@ -44,9 +44,10 @@ class Scrubber:
         self.rules = (*(_known(name, value) for name, value in longest if len(value) >= SHORTEST), *rules)
         # all hints at once, because few texts hold any
         self._plain, self._lower, self._long = (
-            tuple({hint for rule in self.rules if kind(rule) for hint in rule.hints}) for kind in _KINDS
+            _shortest({hint for rule in self.rules if kind(rule) for hint in rule.hints}) for kind in _KINDS
         )
         self._scrubbed = lru_cache(maxsize=2048)(self._scrub)  # prompts share their texts, and are looked at repeatedly
+        self._plain_key = lru_cache(maxsize=2048)(self._is_plain_key)
 
     def text(self, text: str) -> str:
         """`text` with its secrets replaced."""
@@ -55,7 +56,25 @@ class Scrubber:
     def value(self, value: Any) -> tuple[Any, list[Finding]]:
         """A JSON value with the secrets in its texts and keys replaced, and what was found."""
         found: list[Finding] = []
+        if self._clean(value):  # as nearly all are, of which nothing need be built anew
+            return value, found
         return self._walk(value, "", found), found
+
+    def _clean(self, value: Any) -> bool:
+        """Whether there is surely nothing to be replaced."""
+        if isinstance(value, str):
+            return not self._scrubbed(value)[1]
+        if isinstance(value, list):
+            return all(map(self._clean, value))
+        if isinstance(value, dict):
+            return all(self._clean_pair(key, child) for key, child in value.items())
+        return True
+
+    def _clean_pair(self, key: str, child: Any) -> bool:
+        return self._plain_key(key, isinstance(child, str)) and self._clean(child)
+
+    def _is_plain_key(self, key: str, of_text: bool) -> bool:
+        return not (of_text and TELLING.search(key)) and not self._scrubbed(key)[1]
 
     def _walk(self, value: Any, place: str, found: list[Finding]) -> Any:
         if isinstance(value, str):
@@ -114,10 +133,10 @@ class Scrubber:
         return text
 
     def _may_hold(self, text: str, lowered: str, words: str) -> bool:
-        return (
+        return bool(
             any(map(text.__contains__, self._plain))
             or any(map(lowered.__contains__, self._lower))
-            or any(map(words.__contains__, self._long))
+            or (words and any(map(words.__contains__, self._long)))
         )
 
     def _decoded(self, part: str, found: list[Rule]) -> str:
@@ -148,7 +167,12 @@ _BY_NAME = next(rule for rule in RULES if rule.name == "named-secret")
 
 def _words(text: str) -> str:
     """The words of a text that are long enough for a token."""
-    return " ".join(word for word in text.split() if len(word) >= UNBROKEN)
+    return " ".join([word for word in text.split() if len(word) >= UNBROKEN])
+
+
+def _shortest(hints: set[str]) -> tuple[str, ...]:
+    """Without those that hold another one, which is found wherever they are."""
+    return tuple(hint for hint in hints if not any(other != hint and other in hint for other in hints))
 
 
 def _replaced(rule: Rule, text: str, found: list[Rule]) -> str:

@@ -13,12 +13,13 @@ from pipeline.files import write_atomically
 from pipeline.replay.disk import writing
 from pipeline.replay.integrity import fingerprint_of, no_json
 from pipeline.replay.lines import Interaction, content_of, written
-from pipeline.replay.packing import Pack, recurring
+from pipeline.replay.packing import Pack
+from pipeline.replay.recurring import recurring
 from pipeline.replay.redact import Redactor
 
-FORMAT = 2
-READABLE = (1, 2)
-"""Format 1 knows no heads and no paragraphs."""
+FORMAT = 3
+READABLE = (1, 2, 3)
+"""Format 1 knows no heads and no paragraphs, format 2 neither forms nor what is asked with each question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def write(path: Path, recording: Recording, redactor: Redactor) -> None:
     # before packing, which takes texts apart that only together are a secret
     clean = [Interaction.of(redactor.line(one.line(Pack())), Pack()) for one in recording.interactions]
     pack, out = Pack(), []
-    for shared in recurring(value for one in clean for value in (one.request.body, one.body)):
+    for shared in recurring((one.request.body for one in clean), (one.body for one in clean)):
         pack.add(shared.kind, shared.name, shared.value)
         out.append(written(shared.line))
     out += [written(interaction.line(pack)) for interaction in clean]
@@ -65,7 +66,7 @@ def read(path: Path) -> Recording:
 
 def share(line: dict[str, Any], pack: Pack) -> bool:
     """Whether a line is one of what recurs, which `pack` then knows."""
-    kind = next((kind for kind in ("text", "head") if kind in line), None)
+    kind = next((kind for kind in ("text", "head", "form", "asked") if kind in line), None)
     if kind is not None:
         pack.add(kind, line[kind], line["value"])
     return kind is not None
@@ -102,7 +103,7 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
         try:
             if about is None:
                 if (found := line["distillgate"]["format"]) not in READABLE:
-                    readable = " and ".join(map(str, READABLE))
+                    readable = f"{', '.join(map(str, READABLE[:-1]))} and {READABLE[-1]}"
                     raise BrokenTapeError(path, number, f"format {found}, this version reads {readable}")
                 about = provenance(line)
             elif not share(line, pack):

@@ -118,9 +118,10 @@ class Tape(Cassette):
         """
         asked, key = self.asked(request)
         with self.lock:
-            interaction = self.index.play(key, asked) if self.miss is None else None
-            if interaction is None:
+            line = self.index.play(key, asked) if self.miss is None else None
+            if line is None:
                 raise self.unanswered(asked, key)
+        interaction = self.index.held_by(line, asked)
         self.observe(interaction)
         return to_vcr(interaction)
 
@@ -161,6 +162,5 @@ class Tape(Cassette):
     def observe(self, interaction: Interaction) -> None:
         """Note a completion that was answered, and tell whoever listens."""
         if call := call_of(interaction):
-            with self.lock:
-                self.calls.append(call)
+            self.calls.append(call)  # which no other thread can come between
             report(call)

@@ -29,14 +29,6 @@ def judged(interaction: Interaction, response: dict[str, Any]) -> Interaction:
     return dataclasses.replace(interaction, status=BAD_GATEWAY, content_type="application/json", body=body)
 
 
-def cut_off(interaction: Interaction) -> bool:
-    """Whether a completion ended at `max_tokens`. Such an answer is the model's own, and recorded."""
-    choices = interaction.body.get("choices") if isinstance(interaction.body, dict) else None
-    return bool(
-        isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") == "length" for c in choices)
-    )
-
-
 def _fault(interaction: Interaction) -> str | None:
     asked, body = interaction.request, interaction.body
     completion = asked.path.partition("?")[0].endswith(COMPLETIONS) and isinstance(asked.body, dict)

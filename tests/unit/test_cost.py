@@ -49,6 +49,22 @@ def test_a_price_of_ones_own_is_per_million_tokens_and_goes_before_the_published
     assert token_dollars("gpt-4o", 500, 100, Price(input=1.0, output=10.0)) == pytest.approx(0.0015)
 
 
+def test_what_the_endpoint_had_in_its_cache_costs_what_it_publishes_for_that():
+    whole, cached = (token_dollars("gpt-4o", 2000, 100, cached_tokens=count) for count in (0, 1000))
+    assert whole - cached == pytest.approx(1000 * 1.25 / 1e6)
+
+
+@pytest.mark.parametrize(("cached_input", "dollars"), [(None, 0.003), (0.5, 0.0025)])
+def test_a_price_of_ones_own_may_tell_what_cached_tokens_cost(cached_input, dollars):
+    price = Price(input=1.0, output=10.0, cached_input=cached_input)
+    assert token_dollars("gpt-4o", 2000, 100, price, cached_tokens=1000) == pytest.approx(dollars)
+
+
+def test_a_call_counts_its_cached_tokens():
+    found = Call(GPT_4O, 2000, 100, 2.0, 1, cached_tokens=1000)
+    assert ledger(found).stage("student").dollars == pytest.approx(token_dollars(GPT_4O, 2000, 100, None, 1000))
+
+
 def test_a_model_without_a_price_is_an_error_naming_it_and_the_ways_out():
     with pytest.raises(PriceError, match=r"'house-model'.*price = \{ input = .* machine_usd_per_hour"):
         token_dollars("house-model", 500, 100)

@@ -16,13 +16,13 @@ def test_in_a_recorded_project_there_is_nothing_to_find(found):
 
 
 def unversioned(content):
-    return content.replace(b'"format":2', b'"format":3', 1)
+    return content.replace(b'"format":3', b'"format":4', 1)
 
 
 BROKEN = [
     pytest.param(lambda whole: b"", lambda lines: 1, "empty, must begin with a header line", id="empty"),
     pytest.param(lambda whole: whole[:-40], lambda lines: lines, "the last line is cut off", id="truncated"),
-    pytest.param(unversioned, lambda lines: 1, "format 3, this version reads 1 and 2", id="version"),
+    pytest.param(unversioned, lambda lines: 1, "format 4, this version reads 1, 2 and 3", id="version"),
     pytest.param(
         lambda whole: whole + b"\xff\n", lambda lines: lines + 1, "not JSON and not even UTF-8 (byte 1", id="utf-8"
     ),

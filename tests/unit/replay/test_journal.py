@@ -130,7 +130,7 @@ def test_folders_are_made_as_needed(tmp_path):
 BROKEN = [
     pytest.param(b'{"request":', b"{request:", 2, id="not-json"),
     pytest.param(b'"status"', b'"state"', 2, id="missing-field"),
-    pytest.param(b'"format":2', b'"format":3', 1, id="other-format"),
+    pytest.param(b'"format":3', b'"format":4', 1, id="other-format"),
 ]
 
 

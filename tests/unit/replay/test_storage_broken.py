@@ -59,7 +59,7 @@ BROKEN = [
         HEADER + GOOD.replace(b"The team", b"\xff"), 2, "not even UTF-8 (byte 133 of the line)", id="not-utf-8"
     ),
     pytest.param(HEADER + GOOD.replace(b'"Who won?"', b'{"$text":"ab12"}'), 2, "KeyError('ab12')", id="unknown-hash"),
-    pytest.param(HEADER.replace(b"1", b"3"), 1, "format 3, this version reads 1 and 2", id="other-format"),
+    pytest.param(HEADER.replace(b"1", b"4"), 1, "format 4, this version reads 1, 2 and 3", id="other-format"),
     pytest.param(HEADER.replace(b"format", b"shape"), 1, "KeyError('format')", id="no-format"),
     pytest.param(GOOD, 1, "KeyError('distillgate')", id="no-header"),
     pytest.param(HEADER + b"[]\n", 2, "not a cassette line", id="list"),

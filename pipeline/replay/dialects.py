@@ -1,0 +1,101 @@
+"""What completions say in the APIs that DSPy's native engine speaks: OpenAI's, Anthropic's and Gemini's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_MODEL_IN_PATH = re.compile(r"/models/([^/:?]+):")
+"""Gemini names its model there."""
+
+CUT_OFF = {"length", "max_tokens", "MAX_TOKENS"}
+"""Why an answer ended, where it ended at the most tokens that it was allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What an answer used."""
+
+    prompt: int
+    """Those from a cache included."""
+
+    completion: int
+    """Those of hidden reasoning included."""
+
+    cached: int
+    """Of `prompt`, those that the endpoint read from its cache."""
+
+
+def tokens(body: Any) -> Tokens | None:
+    """What an answer says that it used; None where it says nothing."""
+    if not isinstance(body, dict):
+        return None
+    if isinstance(used := body.get("usage"), dict):
+        return _usage(used)
+    if isinstance(used := body.get("usageMetadata"), dict):
+        completion = _number(used, "candidatesTokenCount") + _number(used, "thoughtsTokenCount")
+        return Tokens(_number(used, "promptTokenCount"), completion, _number(used, "cachedContentTokenCount"))
+    return None
+
+
+def _usage(used: Mapping[str, Any]) -> Tokens:
+    if "input_tokens" in used:
+        # Anthropic counts what its cache holds or takes up apart from the rest; OpenAI's Responses API within it
+        read = _number(used, "cache_read_input_tokens")
+        prompt = _number(used, "input_tokens") + read + _number(used, "cache_creation_input_tokens")
+        within = _number(_table(used, "input_tokens_details"), "cached_tokens")
+        return Tokens(prompt, _number(used, "output_tokens"), read or within)
+    cached = _number(_table(used, "prompt_tokens_details"), "cached_tokens")
+    return Tokens(_number(used, "prompt_tokens"), _number(used, "completion_tokens"), cached)
+
+
+def completes(method: str, body: Any) -> bool:
+    """Whether a request asks for a completion."""
+    return method == "POST" and isinstance(body, dict) and ("messages" in body or "contents" in body)
+
+
+def model_of(path: str, body: Any) -> str | None:
+    """The model that a request names; None where it names none."""
+    if not isinstance(body, dict):
+        return None
+    if "model" in body:
+        return str(body["model"])
+    found = _MODEL_IN_PATH.search(path)
+    return found[1] if found else None
+
+
+def temperature(body: Mapping[str, Any]) -> Any:
+    """What a request for a completion says; None where it leaves that to the endpoint."""
+    return body["temperature"] if "temperature" in body else _table(body, "generationConfig").get("temperature")
+
+
+def most_tokens(body: Mapping[str, Any]) -> int | None:
+    """How long the answer to a request may be; None where it sets no limit."""
+    limits = (
+        body.get("max_tokens"),
+        body.get("max_completion_tokens"),
+        _table(body, "generationConfig").get("maxOutputTokens"),
+    )
+    return next((int(limit) for limit in limits if limit), None)
+
+
+def cut_off(body: Any) -> bool:
+    """Whether an answer ended at the most tokens that it was allowed."""
+    if not isinstance(body, dict):
+        return False
+    ends = [body.get("stop_reason")]
+    for several, why in (("choices", "finish_reason"), ("candidates", "finishReason")):
+        given = body.get(several)
+        ends += [one.get(why) for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return any(isinstance(end, str) and end in CUT_OFF for end in ends)
+
+
+def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(values: Mapping[str, Any], name: str) -> int:
+    return int(values.get(name) or 0)

@@ -1,0 +1,113 @@
+"""The form of an endpoint's answers: keys, and values that are the same in all of them. Each answer adds its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+HOLE = "$at"
+"""`{"$at": 3}` in a form: here stands an answer's fourth own value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What answers have in common."""
+
+    value: Any
+    """JSON with holes."""
+
+    shape: bytes = field(init=False)
+    """The keys in their order and the lengths of lists: a value of another shape has another form."""
+
+    _skeleton: Any = field(init=False)
+    _leaves: list[Any] = field(init=False)
+    _holes: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the form apart once, for all the answers that it makes."""
+        leaves: list[Any] = []
+        skeleton = _taken_apart(self.value, leaves, holes=True)
+        holes = [place for place, leaf in enumerate(leaves) if _is_hole(leaf)]
+        for name, value in zip(
+            ("shape", "_skeleton", "_leaves", "_holes"), (orjson.dumps(skeleton), skeleton, leaves, holes), strict=True
+        ):
+            object.__setattr__(self, name, value)
+
+    def own(self, leaves: list[Any]) -> list[Any] | None:
+        """What goes into the holes, of a value of the same shape; None where it differs elsewhere."""
+        holes = set(self._holes)
+        for place, (mine, theirs) in enumerate(zip(self._leaves, leaves, strict=True)):
+            if place not in holes and not _same(mine, theirs):
+                return None
+        return [leaves[place] for place in self._holes]
+
+    def filled(self, own: list[Any]) -> Any:
+        """The whole value; ValueError where there are not as many values as holes."""
+        leaves = list(self._leaves)
+        for place, value in zip(self._holes, own, strict=True):
+            leaves[place] = value
+        return _put_together(self._skeleton, iter(leaves))
+
+
+def taken_apart(value: Any) -> tuple[bytes, list[Any]] | None:
+    """A value's shape and its leaves, in order; None where an object in it could be taken for a hole."""
+    leaves: list[Any] = []
+    try:
+        return orjson.dumps(_taken_apart(value, leaves, holes=False)), leaves
+    except _HasHoleError:
+        return None
+
+
+def forms(answers: Iterable[Any], least: int) -> Iterator[Form]:
+    """The form of each shape that two objects or more have, where writing it takes `least` bytes."""
+    groups: dict[bytes, list[list[Any]]] = defaultdict(list)
+    for answer in answers:
+        if isinstance(answer, dict) and (parts := taken_apart(answer)):
+            groups[parts[0]].append(parts[1])
+    for shape, group in groups.items():
+        if len(group) > 1:
+            leaves, holes = list(group[0]), 0
+            for place, first in enumerate(leaves):
+                if not all(_same(first, other[place]) for other in group):
+                    leaves[place] = {HOLE: holes}
+                    holes += 1
+            value = _put_together(orjson.loads(shape), iter(leaves))
+            if len(orjson.dumps(value)) >= least:
+                yield Form(value)
+
+
+class _HasHoleError(Exception):
+    pass
+
+
+def _is_hole(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {HOLE}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in JSON, where 0, 0.0 and false are three values."""
+    return one is other or bool(orjson.dumps(one) == orjson.dumps(other))
+
+
+def _taken_apart(value: Any, leaves: list[Any], holes: bool) -> Any:
+    if _is_hole(value):
+        if not holes:
+            raise _HasHoleError
+    elif isinstance(value, dict):
+        return {key: _taken_apart(child, leaves, holes) for key, child in value.items()}
+    elif isinstance(value, list):
+        return [_taken_apart(child, leaves, holes) for child in value]
+    leaves.append(value)
+    return None
+
+
+def _put_together(skeleton: Any, leaves: Iterator[Any]) -> Any:
+    if isinstance(skeleton, dict):
+        return {key: _put_together(child, leaves) for key, child in skeleton.items()}
+    if isinstance(skeleton, list):
+        return [_put_together(child, leaves) for child in skeleton]
+    return next(leaves)
