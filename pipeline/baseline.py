@@ -16,6 +16,7 @@ from pipeline.replay.environment import scrubbed
 from pipeline.report.numbers import percent, points
 from pipeline.scorecard import ItemResult, Scorecard
 
+ACCEPT = "pytest --update-golden"
 SHOWN = 10
 """Flipped items that a drift lists."""
 
@@ -84,12 +85,18 @@ class Drift:
 
     def __str__(self) -> str:
         """The paragraph that a failing assertion shows."""
+        if not self.same_items:
+            return f"{self.changes}. That is no drift: record the stages on it, then accept them with: {ACCEPT}"
+        return f"{self.changes}\nIf the change is intended, accept it with: {ACCEPT}"
+
+    @property
+    def changes(self) -> str:
+        """What differs, the items that flipped first."""
         before, now, stage = self.accepted, self.current, self.current.stage
         if not self.same_items:
             return (
                 f"{stage}: the test set changed (accepted over data {before.provenance['data']}, n = {before.n}; now "
-                f"{now.provenance['data']}, n = {now.n}). That is no drift: record the stages on it, then accept them "
-                "with: pytest --update-golden"
+                f"{now.provenance['data']}, n = {now.n})"
             )
         change = now.accuracy.value - before.accuracy.value
         lines = [
@@ -103,7 +110,6 @@ class Drift:
             lines.append(f"  … and {len(self.flips) - SHOWN} more")
         if not self.flips:
             lines.append("  no answer changed; tokens, seconds or secondary metrics did")
-        lines.append("If the change is intended, accept it with: pytest --update-golden")
         return "\n".join(lines)
 
 

@@ -31,9 +31,10 @@ def accepted(lifecycle: Lifecycle, pytestconfig: pytest.Config) -> Callable[[str
         card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
         path = lifecycle.baseline(stage)
         if pytestconfig.getoption("update_golden"):
-            story = _story(lifecycle, baseline.Drift(baseline.load(path), card)) if path.exists() else ""
+            drift = baseline.Drift(baseline.load(path), card) if path.exists() else None
+            story = [drift.changes, *_gates_moved(lifecycle, drift)] if drift else []
             baseline.save(path, card)
-            pytestconfig.stash.setdefault(UPDATED, []).append(story or f"{stage}: accepted as {path}")
+            pytestconfig.stash.setdefault(UPDATED, []).append("\n".join([*story, f"{stage}: accepted as {path}"]))
             return
         before = result_of(lifecycle, lambda: baseline.load(path))
         if stage in lifecycle.recordings.live:
@@ -41,22 +42,16 @@ def accepted(lifecycle: Lifecycle, pytestconfig: pytest.Config) -> Callable[[str
             if not drift.same_items or drift.worse:  # seconds and single answers differ from day to day
                 pytest.fail(str(drift), pytrace=False)
             return
-        if story := _story(lifecycle, baseline.Drift(before, card)):
-            pytest.fail(story, pytrace=False)
+        if drift := baseline.Drift(before, card):
+            pytest.fail("\n".join([str(drift), *_gates_moved(lifecycle, drift)]), pytrace=False)
 
     return check
 
 
-def _story(lifecycle: Lifecycle, drift: baseline.Drift) -> str:
-    """What changed, with the gates that moved; empty where nothing did."""
-    if not drift:
-        return ""
-    moved = _gates_moved(lifecycle) if drift.same_items else []
-    return "\n".join([str(drift), *moved])
-
-
-def _gates_moved(lifecycle: Lifecycle) -> list[str]:
+def _gates_moved(lifecycle: Lifecycle, drift: baseline.Drift) -> list[str]:
     """The gates whose value differs from the accepted results' among those whose stages have run."""
+    if not drift.same_items:
+        return []
     lines = []
     for gate in lifecycle.settings.gates.values():
         try:

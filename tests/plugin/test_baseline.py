@@ -27,7 +27,8 @@ def test_drift_names_the_item_and_what_it_was(project, changed):
 def test_accepting_shows_the_same_difference_and_ends_the_drift(project, changed):
     result = project.runpytest("-k", "accepted", "--update-golden")
     result.assert_outcomes(passed=1, deselected=5)
-    result.stdout.fnmatch_lines([f"  {changed} *gossip (wrong) → *"])
+    result.stdout.fnmatch_lines([f"  {changed} *gossip (wrong) → *", "student: accepted as *student.jsonl"])
+    result.stdout.no_fnmatch_line("*If the change is intended*")
     project.runpytest("-k", "accepted").assert_outcomes(passed=1, deselected=5)
 
 
