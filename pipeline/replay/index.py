@@ -6,7 +6,7 @@ it asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import orjson
 
@@ -27,9 +27,7 @@ class Index:
         self._lines = held.lines
         self._polls_repeat = polls_repeat
         self._played: dict[bytes, int] = {}
-        self._places: dict[bytes, tuple[int, ...]] = {}
-        for place, line in enumerate(self._lines):
-            self._put(key_of(line), place)
+        self._places = _places(self._lines)
 
     def __contains__(self, key: bytes) -> bool:
         """Whether anything is recorded for a request, played or not."""
@@ -93,9 +91,7 @@ class Index:
         """Drop the interactions whose path (query included) matches."""
         kept = [line for line, one in zip(self._lines, self.interactions, strict=True) if not matches(one.request.path)]
         self._lines[:] = kept
-        self._places = {}
-        for place, line in enumerate(kept):
-            self._put(key_of(line), place)
+        self._places = _places(kept)
         self._played = {key: count for key, count in self._played.items() if key in self._places}
 
     def unused(self) -> list[Canonical]:
@@ -123,8 +119,17 @@ class Index:
         return [self._interaction(place) for place in sorted(needed)]
 
     def _put(self, key: bytes, place: int) -> None:
-        # tuples of numbers, which the garbage collector need not follow
         self._places[key] = (*self._places.get(key, ()), place)
 
     def _interaction(self, place: int) -> Interaction:
         return Interaction.of(orjson.loads(self._lines[place]), self._pack)
+
+
+def _places(lines: Sequence[bytes]) -> dict[bytes, tuple[int, ...]]:
+    """Of each request, where its lines are: tuples of numbers, which the garbage collector need not follow."""
+    places: dict[bytes, tuple[int, ...]] = {}
+    for place, line in enumerate(lines):
+        key = key_of(line)
+        before = places.get(key)
+        places[key] = (place,) if before is None else (*before, place)
+    return places

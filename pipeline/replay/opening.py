@@ -79,13 +79,11 @@ def open_tape(path: Path, redactor: Redactor) -> Held:
         if recording.content and recording.content != content_of(recording.interactions):
             raise BrokenTapeError(path, 1, "the lines below are not those that were recorded")
         return hold(recording.header, redactor.stored(recording.interactions))
-    pack, asked = Pack(), []
-    for raw in lines[1:]:
-        if raw.startswith(b'{"request":'):
-            asked.append(raw)
-        else:
-            share(orjson.loads(raw), pack)
-    return Held(provenance(orjson.loads(lines[0]))["header"], pack, asked)
+    pack, first = Pack(), 1
+    while first < len(lines) and not lines[first].startswith(b'{"request":'):  # `write` puts what recurs before them
+        share(orjson.loads(lines[first]), pack)
+        first += 1
+    return Held(provenance(orjson.loads(lines[0]))["header"], pack, lines[first:])
 
 
 def hold(header: dict[str, Any], interactions: list[Interaction]) -> Held:

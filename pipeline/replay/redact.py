@@ -7,6 +7,7 @@ e-mail address finds its answer although the tape holds a mark, and a tape recor
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,8 +28,12 @@ class Redactor:
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         """`known` are the values of environment variables that are secrets, by the variables' names."""
+        self._known = known
         self._all = Scrubber(known)
-        self._for_caller = Scrubber(known, [rule for rule in RULES if not rule.returned])
+
+    @cached_property
+    def _for_caller(self) -> Scrubber:
+        return Scrubber(self._known, [rule for rule in RULES if not rule.returned])
 
     rules = version()
     """The rules that a request is reduced by."""

@@ -44,7 +44,7 @@ class Scrubber:
         self.rules = (*(_known(name, value) for name, value in longest if len(value) >= SHORTEST), *rules)
         # all hints at once, because few texts hold any
         self._plain, self._lower, self._long = (
-            _shortest({hint for rule in self.rules if kind(rule) for hint in rule.hints}) for kind in _KINDS
+            _shortest(frozenset(hint for rule in self.rules if kind(rule) for hint in rule.hints)) for kind in _KINDS
         )
         self._scrubbed = lru_cache(maxsize=2048)(self._scrub)  # prompts share their texts, and are looked at repeatedly
         self._plain_key = lru_cache(maxsize=2048)(self._is_plain_key)
@@ -170,7 +170,8 @@ def _words(text: str) -> str:
     return " ".join([word for word in text.split() if len(word) >= UNBROKEN])
 
 
-def _shortest(hints: set[str]) -> tuple[str, ...]:
+@lru_cache
+def _shortest(hints: frozenset[str]) -> tuple[str, ...]:
     """Without those that hold another one, which is found wherever they are."""
     return tuple(hint for hint in hints if not any(other != hint and other in hint for other in hints))
 
