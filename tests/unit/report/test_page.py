@@ -195,8 +195,15 @@ def test_without_its_extra_it_names_the_extra(monkeypatch):
         render(Run("news", LifecycleReport("local", {}, {}, None)))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["never right", "half", "always right"])
-@pytest.mark.parametrize("seconds", [0.0, 0.002, 400.0])
+@pytest.mark.parametrize(
+    ("share", "seconds"),
+    [
+        pytest.param(0.0, 0.0, id="never right, no time"),
+        pytest.param(0.0, 400.0, id="never right, minutes"),
+        pytest.param(0.5, 0.002, id="half, milliseconds"),
+        pytest.param(1.0, 0.0, id="always right, no time"),
+    ],
+)
 def test_figures_at_the_edge_are_drawn_too(share, seconds):
     run = made_up(8)
     cards = {}
