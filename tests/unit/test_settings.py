@@ -26,7 +26,7 @@ api_base = "http://127.0.0.1:1/v1"
 api_key_env = "SHARED_KEY"
 machine_usd_per_hour = 1
 teacher = { model = "openai/big", api_key_env = "OWN_KEY", temperature = 1, retires = 2027-01-14 }
-student = { model = "openai/little", price = { input = 0.15, output = 0.6 } }
+student = { model = "openai/little", price = { input = 0.15, output = 0.6, cached_input = 0.075 } }
 finetuning = { suffix = "mine", poll_seconds = 5, hyperparameters = { n_epochs = 3 } }
 
 [tool.distillgate.profiles.argument]
@@ -100,7 +100,7 @@ def test_a_models_own_key_goes_before_that_of_its_profile(root):
 
 def test_a_profile_carries_prices_retirement_and_tuning(root):
     profile = load_settings(root, "in-environment").profile
-    assert profile.student.price == Price(input=0.15, output=0.6)
+    assert profile.student.price == Price(input=0.15, output=0.6, cached_input=0.075)
     assert profile.teacher.retires == datetime.date(2027, 1, 14)
     assert (profile.machine_usd_per_hour, profile.teacher.temperature) == (1.0, 1.0)
     assert (profile.finetuning.suffix, profile.finetuning.poll_seconds) == ("mine", 5.0)
