@@ -35,6 +35,22 @@ def test_what_a_tape_holds_is_replayed(path, content_type, body, content):
     assert (answer.status_code, answer.headers["content-type"], answer.content.decode()) == (200, content_type, content)
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        pytest.param({"a": {"b": "x"}, "response": {"status": 1}}, {"n": 1}, id="request"),
+        pytest.param({"a": 1}, {"b": {"c": "x"}, "response": {"status": 1}}, id="answer"),
+        pytest.param({"a": {"b": '"},"response":{"status":'}}, {"n": 1}, id="text"),
+    ],
+)
+def test_what_reads_like_the_end_of_a_request_ends_none(path, asked, answered):
+    write(
+        path, Recording({}, [Interaction(Canonical("POST", "/v1/x", asked), 200, JSON, answered, 0.1, 1)]), Redactor()
+    )
+    with replaying(path, REMEDY):
+        assert httpx.post(URL, json=asked).json() == answered
+
+
 @pytest.fixture
 def replayed(path):
     """What a client gets in replay of an answer with these headers."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from dspy._vendor.lm15 import transports
 from openai import APIConnectionError
 
 from pipeline.errors import CassetteMissError
@@ -45,6 +46,23 @@ def test_an_upload_replays_whatever_its_boundary(path, endpoint, client):
         uploaded = client(endpoint.url).files.create(file=file, purpose="fine-tune")
     with replaying(path, REMEDY):
         assert client().files.create(file=file, purpose="fine-tune") == uploaded
+
+
+def test_an_upload_of_dspys_own_engine_replays_whatever_its_boundary(path, endpoint):
+    def upload(boundary):
+        part = 'Content-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+        parts = [part.format("purpose", "", "fine-tune"), part.format("file", '; filename="a.jsonl"', '{"a": 1}')]
+        body = "".join(f"--{boundary}\r\n{one}" for one in parts) + f"--{boundary}--\r\n"
+        headers = [("Content-Type", f"multipart/form-data; boundary={boundary}")]
+        request = transports.TransportRequest("POST", f"{endpoint.url}/files", headers, body.encode())
+        with transports.StdlibTransport().stream(request) as response:
+            return response.read()
+
+    with recording(path, {}, Redactor()):
+        sent = upload("first")
+    with replaying(path, ""):
+        assert upload("second") == sent
+    assert endpoint.requests.total() == 1
 
 
 def test_another_upload_is_a_miss(path, endpoint, client):

@@ -66,6 +66,7 @@ def test_what_is_long_and_recurs_in_some_is_a_reference_in_its_place(path):
         pytest.param([answer("A", [1]), answer("A", [1, 2]), answer("A", [])], id="other-lengths"),
         pytest.param([answer("A", {}), answer("A", {}), answer("A", None)], id="empty-objects"),
         pytest.param([answer({"$at": 0}, 1), answer({"$at": 1}, 2)], id="hole-look-alike"),
+        pytest.param([answer({"$at": 0}, 1), answer({"$at": 0}, 2)], id="hole-look-alike-in-all"),
         pytest.param([answer({"$form": "a", "of": []}, 1), answer({"$form": "b", "of": []}, 2)], id="form-look-alike"),
         pytest.param([{"$form": LONG, "of": [n]} for n in range(3)], id="form-look-alike-on-top"),
         pytest.param([[LONG, 1], [LONG, 2]], id="lists"),

@@ -9,7 +9,7 @@ from pipeline.replay import packing
 from pipeline.replay.lines import Interaction
 from pipeline.replay.matching import Canonical
 from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, write
+from pipeline.replay.storage import Recording, read, write
 
 LONG = "You label the news. " * 20
 CHAT = {"model": "teacher", "messages": [{"role": "user", "content": "Who won?"}]}
@@ -75,3 +75,46 @@ def test_a_head_refers_to_shared_texts(path):
     write(path, Recording({}, [said("a", asked=[LONG, 1]), said("b", asked=[LONG, 2])]), Redactor())
     _, text, head, _, _ = lines(path)
     assert head["value"] == [{"$text": text["text"]}]
+
+
+def chat(system, news, **settings):
+    return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": news}], **settings}
+
+
+def test_what_is_asked_with_each_question_is_written_once_and_its_prompt_on_a_line_of_its_own(path):
+    asked = [chat(LONG, news, temperature=0, model="teacher") for news in ("One.", "Two.")]
+    write(path, Recording({}, [said("a", asked=body) for body in asked]), Redactor())
+    _, text, rest, *lines_ = lines(path)
+    assert text["value"] == LONG
+    assert rest["value"] == {
+        "messages": [{"role": "system", "content": {"$text": text["text"]}}],
+        "temperature": 0,
+        "model": "teacher",
+    }
+    assert [line["request"]["body"] for line in lines_] == [
+        {"$asked": rest["asked"], "last": {"role": "user", "content": news}} for news in ("One.", "Two.")
+    ]
+    assert [one.request.body for one in read(path).interactions] == asked
+
+
+def test_questions_that_are_asked_otherwise_stay_apart(path):
+    asked = [chat(LONG, "One.", temperature=heat) for heat in (0, 1)]
+    write(path, Recording({}, [said("a", asked=body) for body in asked]), Redactor())
+    assert b"$asked" not in path.read_bytes()
+    assert [one.request.body for one in read(path).interactions] == asked
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"$asked": LONG, "last": 1}, id="reference"),
+        pytest.param({"messages": []}, id="no-message"),
+        pytest.param({"messages": LONG}, id="no-list"),
+        pytest.param({"messages": [LONG, {"$asked": "ab12", "last": [1]}]}, id="reference-in-the-question"),
+        pytest.param({"contents": [{"parts": LONG}, {"parts": "?"}], "generationConfig": {}}, id="gemini"),
+    ],
+)
+def test_requests_of_any_kind_come_back(path, asked):
+    held = [said("a", asked=asked), said("b", asked=asked)]
+    write(path, Recording({}, held), Redactor())
+    assert read(path).interactions == held
