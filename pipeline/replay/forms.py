@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -13,29 +12,17 @@ HOLE = "$at"
 """`{"$at": 3}` in a form: here stands an answer's fourth own value."""
 
 
-@dataclass(frozen=True, slots=True)
 class Form:
     """What answers have in common."""
 
-    value: Any
-    """JSON with holes."""
-
-    shape: bytes = field(init=False)
-    """The keys in their order and the lengths of lists: a value of another shape has another form."""
-
-    _skeleton: Any = field(init=False)
-    _leaves: list[Any] = field(init=False)
-    _holes: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Take the form apart once, for all the answers that it makes."""
-        leaves: list[Any] = []
-        skeleton = _taken_apart(self.value, leaves, holes=True)
-        holes = [place for place, leaf in enumerate(leaves) if _is_hole(leaf)]
-        for name, value in zip(
-            ("shape", "_skeleton", "_leaves", "_holes"), (orjson.dumps(skeleton), skeleton, leaves, holes), strict=True
-        ):
-            object.__setattr__(self, name, value)
+    def __init__(self, value: Any) -> None:
+        """`value` is JSON with holes."""
+        self.value = value
+        self._leaves: list[Any] = []
+        self._skeleton = _taken_apart(value, self._leaves)
+        self._holes = [place for place, leaf in enumerate(self._leaves) if _is_hole(leaf)]
+        self.shape = orjson.dumps(self._skeleton)
+        """The keys in their order and the lengths of lists: a value of another shape has another form."""
 
     def own(self, leaves: list[Any]) -> list[Any] | None:
         """What goes into the holes, of a value of the same shape; None where it differs elsewhere."""
@@ -53,35 +40,29 @@ class Form:
         return _put_together(self._skeleton, iter(leaves))
 
 
-def taken_apart(value: Any) -> tuple[bytes, list[Any]] | None:
-    """A value's shape and its leaves, in order; None where an object in it could be taken for a hole."""
+def taken_apart(value: Any) -> tuple[bytes, list[Any]]:
+    """A value's shape and its leaves, in order; what reads like a hole is a leaf, and a hole in its form."""
     leaves: list[Any] = []
-    try:
-        return orjson.dumps(_taken_apart(value, leaves, holes=False)), leaves
-    except _HasHoleError:
-        return None
+    return orjson.dumps(_taken_apart(value, leaves)), leaves
 
 
 def forms(answers: Iterable[Any], least: int) -> Iterator[Form]:
     """The form of each shape that two objects or more have, where writing it takes `least` bytes."""
     groups: dict[bytes, list[list[Any]]] = defaultdict(list)
     for answer in answers:
-        if isinstance(answer, dict) and (parts := taken_apart(answer)):
-            groups[parts[0]].append(parts[1])
+        if isinstance(answer, dict):
+            shape, leaves = taken_apart(answer)
+            groups[shape].append(leaves)
     for shape, group in groups.items():
         if len(group) > 1:
             leaves, holes = list(group[0]), 0
             for place, first in enumerate(leaves):
-                if not all(_same(first, other[place]) for other in group):
+                if _is_hole(first) or not all(_same(first, other[place]) for other in group):
                     leaves[place] = {HOLE: holes}
                     holes += 1
             value = _put_together(orjson.loads(shape), iter(leaves))
             if len(orjson.dumps(value)) >= least:
                 yield Form(value)
-
-
-class _HasHoleError(Exception):
-    pass
 
 
 def _is_hole(value: Any) -> bool:
@@ -93,14 +74,11 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or bool(orjson.dumps(one) == orjson.dumps(other))
 
 
-def _taken_apart(value: Any, leaves: list[Any], holes: bool) -> Any:
-    if _is_hole(value):
-        if not holes:
-            raise _HasHoleError
-    elif isinstance(value, dict):
-        return {key: _taken_apart(child, leaves, holes) for key, child in value.items()}
-    elif isinstance(value, list):
-        return [_taken_apart(child, leaves, holes) for child in value]
+def _taken_apart(value: Any, leaves: list[Any]) -> Any:
+    if isinstance(value, dict) and not _is_hole(value):
+        return {key: _taken_apart(child, leaves) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_taken_apart(child, leaves) for child in value]
     leaves.append(value)
     return None
 

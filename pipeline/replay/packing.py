@@ -107,9 +107,9 @@ class Pack:
         return [body] if found is None else found[1]
 
     def _form(self, body: Any) -> tuple[str, list[Any]] | None:
-        if not self._shapes or not isinstance(body, dict) or not (parts := taken_apart(body)):
+        if not self._shapes or not isinstance(body, dict):
             return None
-        shape, leaves = parts
+        shape, leaves = taken_apart(body)
         name = self._shapes.get(shape)
         own = self._forms[name].own(leaves) if name else None
         return (name, own) if name and own is not None else None
