@@ -31,7 +31,7 @@ def pauses(monkeypatch):
 
 @pytest.fixture
 def record(project, endpoint):
-    """Record the student's stage, of 18 calls, with the faults given."""
+    """Record the student's stage, of 12 calls, with the faults given."""
 
     def run(*faults):
         endpoint.faults = list(faults)
@@ -63,7 +63,7 @@ PASSING = [
 def test_a_passing_fault_is_waited_out_and_leaves_no_trace_on_the_tape(record, project, endpoint, pauses, reply, waits):
     record(Fault(CHAT, reply, after=5, times=2)).assert_outcomes(passed=1, deselected=5)
     assert pauses == waits
-    assert endpoint.arrived == {"POST /v1/chat/completions": 20}
+    assert endpoint.arrived == {"POST /v1/chat/completions": 14}
     project.runpytest("-m", "student").assert_outcomes(passed=1, deselected=5)
     assert all(line["response"]["status"] == 200 for line in contents(project) if "response" in line)
 
@@ -71,7 +71,7 @@ def test_a_passing_fault_is_waited_out_and_leaves_no_trace_on_the_tape(record, p
 def test_a_call_that_is_not_answered_in_time_is_made_again(record, endpoint, pauses):
     record(Fault(CHAT, slow(4.0), after=5)).assert_outcomes(passed=1, deselected=5)
     assert pauses == [1]
-    assert endpoint.arrived == {"POST /v1/chat/completions": 19}
+    assert endpoint.arrived == {"POST /v1/chat/completions": 13}
 
 
 LASTING = [
@@ -111,7 +111,7 @@ def test_what_no_second_attempt_mends_stops_at_once_and_resuming_completes(
     assert contents(project) == old
     assert KEY not in result.stdout.str() + result.stderr.str()
     record().assert_outcomes(passed=1, deselected=5)
-    assert endpoint.answers == {"POST /v1/chat/completions": 18}
+    assert endpoint.answers == {"POST /v1/chat/completions": 12}
 
 
 def test_calls_in_flight_when_a_key_expires_are_the_last(record, endpoint, settings, pauses):
@@ -126,7 +126,7 @@ def test_a_fault_that_does_not_pass_ends_with_the_providers_message(record, endp
     result.stdout.fnmatch_lines(["The endpoint failed at every attempt: run the same command again later. *kept*"])
     assert pauses == [1, 2, 4, 8, 16]
     record().assert_outcomes(passed=1, deselected=5)
-    assert endpoint.answers == {"POST /v1/chat/completions": 18}
+    assert endpoint.answers == {"POST /v1/chat/completions": 12}
 
 
 def test_no_choices_at_every_attempt_say_so(record, pauses):
@@ -149,7 +149,7 @@ def test_content_that_does_not_parse_is_the_models_answer(record, endpoint):
         answer["choices"][0]["message"]["content"] = "[[ ## category"
 
     record(Fault(CHAT, changed(babble), times=3)).assert_outcomes(passed=1, deselected=5)
-    assert endpoint.arrived == {"POST /v1/chat/completions": 18}
+    assert endpoint.arrived == {"POST /v1/chat/completions": 12}
 
 
 def test_a_stage_that_stopped_is_not_tried_again_by_the_next_test(record, project, endpoint, pauses):

@@ -9,7 +9,7 @@ from tests.faulty_endpoint import Fault, Faulty, changed, cut_short, status
 pytestmark = pytest.mark.slow
 
 JOBS, JOB, FILES, CHAT = "/fine_tuning/jobs", "/ftjob-1", "/files", "/chat/completions"
-TRACES, KEPT = 36, 21
+TRACES, KEPT = 18, 11
 """The teacher's answers to the training split, and those of them that the metric accepts."""
 CREATED = "POST /v1/fine_tuning/jobs"
 LOOKED = "GET /v1/fine_tuning/jobs/ftjob-1"
