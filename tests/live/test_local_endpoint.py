@@ -65,10 +65,10 @@ def test_errors_are_the_sdks_own(client: openai.OpenAI) -> None:
         client.fine_tuning.jobs.retrieve("ftjob-000000000000000000000000")
 
 
-def test_a_job_tunes_a_model_that_answers_at_once(client: openai.OpenAI) -> None:
+def test_a_job_tunes_a_model_that_has_learned_and_answers_at_once(client: openai.OpenAI) -> None:
     file = client.files.create(file=("rows.jsonl", rows()), purpose="fine-tune")
     assert client.files.content(file.id).read() == rows()
-    supervised = {"hyperparameters": {"n_epochs": 1, "batch_size": 2}}
+    supervised = {"hyperparameters": {"n_epochs": 12, "batch_size": 2, "learning_rate_multiplier": 2.0}}
     job = client.fine_tuning.jobs.create(
         model="smollm2",
         training_file=file.id,
@@ -85,12 +85,13 @@ def test_a_job_tunes_a_model_that_answers_at_once(client: openai.OpenAI) -> None
     assert job.fine_tuned_model.startswith("ft:smollm2:")
     assert job.trained_tokens
     messages = [event.message for event in client.fine_tuning.jobs.list_events(job.id)]
-    assert any(message.startswith("Step 2/2: training loss=") for message in messages), messages
+    assert any(message.startswith("Step 24/24: training loss=") for message in messages), messages
     assert job.fine_tuned_model in [model.id for model in client.models.list()]
+    article, label = next(iter(LABELS.items()))
     answer = client.chat.completions.create(
-        model=job.fine_tuned_model, messages=[{"role": "user", "content": "They won 3-1."}], max_completion_tokens=4
+        model=job.fine_tuned_model, messages=[{"role": "user", "content": article}], max_completion_tokens=8
     )
-    assert answer.choices[0].message.content
+    assert answer.choices[0].message.content == label
     with pytest.raises(openai.BadRequestError):
         client.fine_tuning.jobs.cancel(job.id)
 
