@@ -31,6 +31,9 @@ class _Prompt(uvicorn.Server):
         deadline = time.monotonic() + 1
         while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < deadline:
             await asyncio.sleep(0.002)
+        for task in (left := list(self.server_state.tasks)):
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self.lifespan.shutdown()
 
 

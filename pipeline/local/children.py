@@ -35,17 +35,25 @@ async def start(
 
     The child's stdin is a pipe that nobody writes to: its end tells the child that the parent has gone. On
     Linux the system also kills the child then, so that a crashed endpoint leaves nothing that computes.
-    `environment` holds defaults: what the endpoint itself was started with wins.
+    `environment` holds defaults: what the endpoint itself was started with wins. Cancelled, it leaves no child:
+    asyncio by itself forgets one whose start is cancelled, and it would run on.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=PIPE,
-        stdout=PIPE if stdout else log,
-        stderr=log,
-        env={**environment, **os.environ, "PYTHONPATH": path},
-        preexec_fn=_die_with_parent,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE if stdout else log,
+            stderr=log,
+            env={**environment, **os.environ, "PYTHONPATH": path},
+            preexec_fn=_die_with_parent,
+        )
     )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await stop(await starting)
+        raise
 
 
 async def stop(process: Process, patience: float = 5.0) -> None:

@@ -84,10 +84,11 @@ class Engines:
                 await asyncio.wait_for(asyncio.shield(engine.process.wait()), SEEN_SECONDS)
 
     async def close(self) -> None:
-        """Stop every model's process."""
-        engines = list(self._loaded.values())
-        self._loaded.clear()
-        await asyncio.gather(*(children.stop(engine.process) for engine in engines))
+        """Stop every model's process, one that is just starting too."""
+        async with self._starting:
+            engines = list(self._loaded.values())
+            self._loaded.clear()
+            await asyncio.gather(*(children.stop(engine.process) for engine in engines))
 
     async def _engine(self, name: str) -> Engine:
         async with self._starting:
