@@ -66,7 +66,7 @@ def test_a_slower_model_fails_the_comparison(project, accepted):
         content["benchmarks"][0]["stats"][name] /= 2
     accepted.write_text(json.dumps(content), "utf-8")
     options = ("--benchmark-compare", "--benchmark-compare-fail=median:50%")
-    result = project.runpytest_subprocess("-m", "latency", *options)
+    result = project.runpytest("-m", "latency", *options)
     assert result.ret != 0
     assert "Performance has regressed" in f"{result.stdout}{result.stderr}"
 
