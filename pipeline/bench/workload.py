@@ -26,8 +26,8 @@ from pipeline.replay.storage import Recording
 
 URL = "http://bench.invalid/v1"
 MODEL = "gpt-4o-mini"
-"""One whose price DSPy knows: for any other it searches its whole price list twice a call, which takes a third of the
-floor and would flatter us."""
+"""One whose price DSPy knows: for any other it searches its whole price list twice a call, which more than doubles the
+floor (1.2 ms instead of 0.5) and would flatter us."""
 SENTENCE = (
     "the council votes on a budget for new trams while clinics report fewer patients and a league match ends in extra "
     "time after rain delayed trains bonds fell shares rose an album sold out twice before its singer left for a film"
