@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.calls import Call
 from pipeline.errors import PriceError
-from pipeline.prices import call_dollars, training_price
+from pipeline.prices import dollars_of, training_price
 from pipeline.profiles import Profile
 
 if TYPE_CHECKING:
@@ -154,4 +154,4 @@ class Ledger:
             if not call.seconds:
                 return math.nan  # imported from a cassette that knows no seconds, and not free
             return hourly * call.seconds / call.in_flight / SECONDS_PER_HOUR
-        return call_dollars(self._profile, call.model, call.prompt_tokens, call.completion_tokens, call.cached_tokens)
+        return dollars_of(self._profile, call)

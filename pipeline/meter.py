@@ -13,7 +13,7 @@ from pipeline.calls import Call
 from pipeline.cost import SECONDS_PER_HOUR
 from pipeline.errors import BudgetError, DistillgateError, PriceError
 from pipeline.figures import Figures
-from pipeline.prices import call_dollars, training_price
+from pipeline.prices import call_dollars, dollars_of, training_price
 from pipeline.profiles import Profile
 from pipeline.refusal import refusal_of
 from pipeline.replay.answers import call_of
@@ -169,9 +169,7 @@ class Meter(Watch):
         if self._profile.machine_usd_per_hour is not None:
             return
         try:
-            self._add(
-                call_dollars(self._profile, call.model, call.prompt_tokens, call.completion_tokens, call.cached_tokens)
-            )
+            self._add(dollars_of(self._profile, call))
         except PriceError:  # with a budget, the call would not have been made
             self._add(math.nan)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.calls import Call
 from pipeline.errors import PriceError
 from pipeline.profiles import ModelSpec, Price, Profile
 
@@ -35,6 +36,15 @@ def call_dollars(
     specs: tuple[ModelSpec, ...] = (profile.teacher, profile.student)
     found = (spec.price for spec in specs if spec.price and spec.model.partition("/")[2] in (model, base))
     return token_dollars(model, prompt_tokens, completion_tokens, next(found, None), cached_tokens)
+
+
+def dollars_of(profile: Profile, call: Call) -> float:
+    """US dollars of a call that was made.
+
+    Raises:
+        PriceError: as `call_dollars`.
+    """
+    return call_dollars(profile, call.model, call.prompt_tokens, call.completion_tokens, call.cached_tokens)
 
 
 def token_dollars(

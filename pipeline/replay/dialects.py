@@ -10,6 +10,9 @@ from typing import Any
 _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+):")
 """Gemini names its model there."""
 
+_CONVERSATIONS = ("messages", "contents")
+"""Where a request for a completion has its messages: OpenAI and Anthropic, Gemini."""
+
 CUT_OFF = {"length", "max_tokens", "MAX_TOKENS"}
 """Why an answer ended, where it ended at the most tokens that it was allowed."""
 
@@ -53,7 +56,12 @@ def _usage(used: Mapping[str, Any]) -> Tokens:
 
 def completes(method: str, body: Any) -> bool:
     """Whether a request asks for a completion."""
-    return method == "POST" and isinstance(body, dict) and ("messages" in body or "contents" in body)
+    return method == "POST" and isinstance(body, dict) and bool(conversation(body))
+
+
+def conversation(body: Mapping[str, Any]) -> str:
+    """The key of a request's messages; empty where it has none."""
+    return next((key for key in _CONVERSATIONS if key in body), "")
 
 
 def model_of(path: str, body: Any) -> str | None:

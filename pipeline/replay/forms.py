@@ -21,16 +21,14 @@ class Form:
         self._leaves: list[Any] = []
         self._skeleton = _taken_apart(value, self._leaves)
         self._holes = [place for place, leaf in enumerate(self._leaves) if _is_hole(leaf)]
+        self._fixed = [(place, leaf) for place, leaf in enumerate(self._leaves) if not _is_hole(leaf)]
         self.shape = orjson.dumps(self._skeleton)
         """The keys in their order and the lengths of lists: a value of another shape has another form."""
 
     def own(self, leaves: list[Any]) -> list[Any] | None:
         """What goes into the holes, of a value of the same shape; None where it differs elsewhere."""
-        holes = set(self._holes)
-        for place, (mine, theirs) in enumerate(zip(self._leaves, leaves, strict=True)):
-            if place not in holes and not _same(mine, theirs):
-                return None
-        return [leaves[place] for place in self._holes]
+        same = all(_same(leaf, leaves[place]) for place, leaf in self._fixed)
+        return [leaves[place] for place in self._holes] if same else None
 
     def filled(self, own: list[Any]) -> Any:
         """The whole value; ValueError where there are not as many values as holes."""

@@ -55,7 +55,7 @@ class Index:
         """Put an interaction behind the others of its request."""
         line = written(interaction.line(self._pack))
         key = key_of(line)
-        self._put(key, len(self._lines))
+        self._places[key] = (*self._places.get(key, ()), len(self._lines))
         self._lines.append(line)
         self._played[key] = self._played.get(key, 0) + played
 
@@ -117,9 +117,6 @@ class Index:
                 request = self._interaction(places[0]).request
                 needed += places[:1] if request.repeatable else places[-1:] if request.poll else places[:played]
         return [self._interaction(place) for place in sorted(needed)]
-
-    def _put(self, key: bytes, place: int) -> None:
-        self._places[key] = (*self._places.get(key, ()), place)
 
     def _interaction(self, place: int) -> Interaction:
         return Interaction.of(orjson.loads(self._lines[place]), self._pack)

@@ -77,20 +77,22 @@ def written(line: dict[str, Any]) -> bytes:
 
 def key_of(raw: bytes) -> bytes:
     """The key of a line's request, from the bytes that `written` made of it, parsed only where that must be."""
-    end = raw.find(_AFTER)
-    if end < 0 or raw.find(_AFTER, end + 1) >= 0:
+    if (end := _end_of_request(raw)) < 0:
         return key_of_written(orjson.dumps(orjson.loads(raw)["request"], option=orjson.OPT_SORT_KEYS))
     return key_of_written(raw[len(_BEFORE) : end + 2])
 
 
 def answer_in(raw: bytes) -> dict[str, Any]:
     """A line from the bytes that `written` made of it, where that is easily told without its request."""
+    end = _end_of_request(raw)
+    line: dict[str, Any] = orjson.loads(raw if end < 0 else b"{" + raw[end + len(b'"},') :])
+    return line
+
+
+def _end_of_request(raw: bytes) -> int:
+    """Where `_AFTER` begins; -1 where it stands twice, and only parsing tells."""
     end = raw.find(_AFTER)
-    if end < 0 or raw.find(_AFTER, end + 1) >= 0:
-        found: dict[str, Any] = orjson.loads(raw)
-        return found
-    rest: dict[str, Any] = orjson.loads(b"{" + raw[end + len(b'"},') :])
-    return rest
+    return end if raw.find(_AFTER, end + 1) < 0 else -1
 
 
 def content_of(interactions: Iterable[Interaction]) -> str:

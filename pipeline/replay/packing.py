@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.replay.dialects import conversation
 from pipeline.replay.forms import Form, taken_apart
 
 LONG = 200
@@ -21,8 +22,6 @@ BREAK = "\n\n"
 """Between paragraphs."""
 
 _REFERENCES = ({"$parts"}, {"$head", "last"}, {"$asked", "last"}, {"$form", "of"}, {"$own"})
-_CONVERSATIONS = ("messages", "contents")
-"""Where a request for a completion has its messages: OpenAI and Anthropic, Gemini."""
 _MOST_KEYS = 2
 """Of a reference: most objects have more, and need not be compared."""
 
@@ -135,7 +134,7 @@ class Pack:
             return [*self._values[value["$head"]], self.unpacked(value["last"])]
         if keys == {"$asked", "last"}:
             rest = self._values[value["$asked"]]
-            where = _conversation(rest)
+            where = conversation(rest)
             return {**rest, where: [*rest[where], self.unpacked(value["last"])]}
         if keys == {"$form", "of"}:
             return self._forms[value["$form"]].filled([self.unpacked(own) for own in value["of"]])
@@ -166,14 +165,10 @@ def head_of(value: list[Any]) -> bytes:
 
 def question(body: Any) -> tuple[dict[str, Any], Any] | None:
     """A request without its last message, and that; None where it is not one for a completion."""
-    if not isinstance(body, dict) or not (where := _conversation(body)):
+    if not isinstance(body, dict) or not (where := conversation(body)):
         return None
     messages = body[where]
     return ({**body, where: messages[:-1]}, messages[-1]) if isinstance(messages, list) and messages else None
-
-
-def _conversation(body: dict[str, Any]) -> str:
-    return next((where for where in _CONVERSATIONS if where in body), "")
 
 
 def sorted_json(value: Any) -> bytes:

@@ -12,8 +12,8 @@ from pipeline.replay.forms import forms
 from pipeline.replay.packing import BREAK, LONG, Pack, Shared, head_of, question, sorted_json
 
 
-def recurring(asked: Iterable[Any], answers: Iterable[Any]) -> list[Shared]:
-    """What occurs twice or more in requests and answers, in the order in which it is to be added to a `Pack`."""
+def recurring(asked: Iterable[Any], answers: Iterable[Any]) -> tuple[Pack, list[Shared]]:
+    """What occurs twice or more in requests and answers: a pack that knows it, and its lines in their order."""
     asked, answers = list(asked), list(answers)
     pack, found = Pack(), list[Shared]()
 
@@ -36,7 +36,7 @@ def recurring(asked: Iterable[Any], answers: Iterable[Any]) -> list[Shared]:
         share("head", head, pack.packed(orjson.loads(head)))
     for written, whole_rest in rests.items():
         share("asked", written, pack.packed(whole_rest))
-    return found
+    return pack, found
 
 
 def _rests(asked: Iterable[Any]) -> tuple[dict[bytes, Any], list[Any]]:

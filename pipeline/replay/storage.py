@@ -42,11 +42,8 @@ def write(path: Path, recording: Recording, redactor: Redactor) -> None:
     """
     # before packing, which takes texts apart that only together are a secret
     clean = [Interaction.of(redactor.line(one.line(Pack())), Pack()) for one in recording.interactions]
-    pack, out = Pack(), []
-    for shared in recurring((one.request.body for one in clean), (one.body for one in clean)):
-        pack.add(shared.kind, shared.name, shared.value)
-        out.append(written(shared.line))
-    out += [written(interaction.line(pack)) for interaction in clean]
+    pack, shared = recurring((one.request.body for one in clean), (one.body for one in clean))
+    out = [written(one.line) for one in shared] + [written(interaction.line(pack)) for interaction in clean]
     body = b"\n".join(out)
     marks = {"rules": redactor.rules, "fingerprint": fingerprint_of(body), "content": content_of(clean)}
     header = dump({"distillgate": {"format": FORMAT, **recording.header, **marks}}, redactor)
