@@ -28,7 +28,9 @@ def test_it_names_the_stage_and_all_downstream_of_it_and_no_other(project):
 
 
 def test_calls_and_tokens_are_those_of_the_last_tape(project):
-    dry(project, "--record=student").stdout.fnmatch_lines(["  student: 12 calls, * + 480 tokens; *(by its last tape)"])
+    dry(project, "--record=student").stdout.fnmatch_lines(
+        ["  student: 12 calls, [1-9]* + 480 tokens; *(by its last tape)"]
+    )
 
 
 def test_without_a_tape_another_profiles_counts(project, monkeypatch):

@@ -77,6 +77,13 @@ def test_answers_come_back_to_the_byte(path, bodies):
     written(path, *bodies)
 
 
+def test_an_answer_that_differs_where_the_form_is_fixed_is_written_without_it():
+    pack = packing.Pack()
+    pack.add("form", "ab12", {"model": "teacher", "said": {"$at": 0}})
+    assert pack.packed_answer({"model": "teacher", "said": "A"}) == {"$form": "ab12", "of": ["A"]}
+    assert pack.packed_answer({"model": "student", "said": "A"}) == {"model": "student", "said": "A"}
+
+
 def test_what_is_short_has_no_form(path):
     assert written(path, {"n": 1}, {"n": 2})[0]["response"]["body"] == {"n": 1}
 

@@ -101,6 +101,15 @@ def test_questions_that_are_asked_otherwise_stay_apart(path):
     asked = [chat(LONG, "One.", temperature=heat) for heat in (0, 1)]
     write(path, Recording({}, [said("a", asked=body) for body in asked]), Redactor())
     assert b"$asked" not in path.read_bytes()
+    assert path.read_text("utf-8").count(LONG) == 1
+    assert [one.request.body for one in read(path).interactions] == asked
+
+
+def test_questions_keep_what_they_are_asked_with(path):
+    prompts = [LONG, LONG, f"{LONG}!", f"{LONG}!", f"{LONG}?"]
+    asked = [chat(prompt, f"News {number}.") for number, prompt in enumerate(prompts)]
+    write(path, Recording({}, [said("a", asked=body) for body in asked]), Redactor())
+    assert path.read_bytes().count(b'{"asked":') == 2
     assert [one.request.body for one in read(path).interactions] == asked
 
 
