@@ -1,3 +1,3 @@
-"""Wiring only: options, fixtures and summary live in `pipeline/testing/`; start reading in `tests/gates/`."""
+"""Wiring only: options, fixtures and summary live in `distillgate.testing`; start reading in `tests/gates/`."""
 
-pytest_plugins = ["pipeline.testing"]
+pytest_plugins = ["distillgate.testing"]

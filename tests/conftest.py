@@ -5,9 +5,8 @@ import functools
 import ssl
 
 import pytest
+from distillgate.secrets import known as environment
 from dspy.clients import capabilities, costs
-
-from pipeline.replay import environment
 
 # 16 ms for each client that a test makes, and none of them speaks TLS
 ssl.create_default_context = functools.cache(ssl.create_default_context)
@@ -41,7 +40,8 @@ def recorded_lifecycle(tmp_path_factory):
 @pytest.fixture(scope="session")
 def replayed_lifecycle(recorded_lifecycle):
     """The same project with every stage replayed."""
-    from pipeline.lifecycle import Lifecycle
+    from distillgate.run.lifecycle import Lifecycle
+
     from tests.projects import evaluated
 
-    return evaluated(Lifecycle(recorded_lifecycle.settings))
+    return evaluated(Lifecycle(recorded_lifecycle.config))

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.lifecycle import Lifecycle
-from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS, STAGES
+from distillgate.config import load_config
+from distillgate.run.lifecycle import Lifecycle
+from distillgate.stages.graph import EVALUATIONS, STAGES
+
 from tests.endpoint import Endpoint, served
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "news"
@@ -22,7 +23,7 @@ SETTINGS = """
 addopts = "-p no:cacheprovider -p no:randomly"
 
 [tool.distillgate]
-task = "pipeline.tasks.news:task"
+task = "news.task:task"
 profile = "loopback"
 
 [tool.distillgate.gates]
@@ -65,7 +66,7 @@ def write_project(folder: Path, url: str) -> None:
     """A project with the news task, small data and the plugin wired in, against the endpoint at `url`."""
     small_golden(folder / "golden" / "news")
     (folder / "pyproject.toml").write_text(SETTINGS.format(url=url), "utf-8")
-    (folder / "conftest.py").write_text('pytest_plugins = ["pipeline.testing"]\n', "utf-8")
+    (folder / "conftest.py").write_text('pytest_plugins = ["distillgate.testing"]\n', "utf-8")
 
 
 def record_project(folder: Path, endpoint: Endpoint, sizes: Mapping[str, int] = SIZES) -> Lifecycle:
@@ -73,7 +74,7 @@ def record_project(folder: Path, endpoint: Endpoint, sizes: Mapping[str, int] = 
     with served(endpoint):
         write_project(folder, endpoint.url)
         small_golden(folder / "golden" / "news", sizes)
-        return evaluated(Lifecycle(load_settings(folder, "loopback"), record=STAGES))
+        return evaluated(Lifecycle(load_config(folder, "loopback"), record=STAGES))
 
 
 def evaluated(lifecycle: Lifecycle) -> Lifecycle:

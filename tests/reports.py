@@ -6,13 +6,13 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.comparison import Comparison
-from pipeline.cost import Economics
-from pipeline.report.run import Place, Prompt, Run
-from pipeline.report.table import LifecycleReport
-from pipeline.scorecard import UNPARSED, ItemResult, Scorecard
-from pipeline.settings import Gate
-from pipeline.verdict import Verdict
+from distillgate.config import Gate
+from distillgate.money.ledger import Economics
+from distillgate.report.run import Place, Prompt, Run
+from distillgate.report.table import LifecycleReport
+from distillgate.results.comparison import Comparison
+from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard
+from distillgate.results.verdict import Verdict
 
 LABELS = ("politics", "technology", "sports", "health", "finance", "entertainment")
 WORDS = ("the", "council", "of", "a", "small", "town", "voted", "late", "to", "repair", "its", "old", "stone", "bridge")

@@ -4,11 +4,10 @@ import json
 import math
 
 import pytest
-
-from pipeline import __main__ as command
-from pipeline.bench import run
-from pipeline.bench.figures import BOUNDS, Figure
-from pipeline.report.bench import bench_json, bench_table
+from distillgate import cli as command
+from distillgate.bench import run
+from distillgate.bench.figures import BOUNDS, Figure
+from distillgate.report.bench import bench_json, bench_table
 
 FIGURES = [
     Figure("replay_1000", 1.125, {"replay, seconds a call": 0.0018, "floor, seconds a call": 0.0016}),

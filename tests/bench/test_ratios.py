@@ -1,14 +1,13 @@
 """Replay stays near the floor. Small sizes and twice the bound: a busy machine must not fail, what once was slow must.
 
-The bounds themselves are `python -m pipeline bench`'s.
+The bounds themselves are `distillgate bench`'s.
 """
 
 import pytest
-
-from pipeline.bench import speed
-from pipeline.bench.figures import BOUNDS
-from pipeline.bench.memory import memory_figure
-from pipeline.bench.workload import articles, write_tape
+from distillgate.bench import speed
+from distillgate.bench.figures import BOUNDS
+from distillgate.bench.memory import memory_figure
+from distillgate.bench.workload import articles, write_tape
 
 ROOM = 2
 

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("selenium", reason="the driver comes with the extra 'browser'")
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
+from distillgate.report.page import render
 from selenium import webdriver
 
-from pipeline.report.page import render
 from tests.reports import HOSTILE, made_up
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -15,17 +15,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from distillgate.cassette.journal import Journal
+from distillgate.cassette.packing import Pack
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording
+from distillgate.cassette.storage import dump
+from distillgate.cassette.transports.interception import prove
+from distillgate.errors import CassetteError
+from distillgate.profiles import ModelSpec
+from distillgate.run.models import NO_KEY, make_lm
 from dspy.utils.exceptions import LMError
-
-from pipeline.errors import CassetteError
-from pipeline.models import NO_KEY, make_lm
-from pipeline.profiles import ModelSpec
-from pipeline.replay.cassette import journal_path, recording
-from pipeline.replay.interception import prove
-from pipeline.replay.journal import Journal
-from pipeline.replay.packing import Pack
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import dump
 
 
 def die(*_):

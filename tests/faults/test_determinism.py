@@ -12,12 +12,13 @@ import orjson
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from pipeline import baseline
-from pipeline.lifecycle import Lifecycle
-from pipeline.replay.storage import read
-from pipeline.report.machine import as_json
-from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS
+from distillgate.cassette.storage import read
+from distillgate.config import load_config
+from distillgate.report.machine import as_json
+from distillgate.results import baseline
+from distillgate.run.lifecycle import Lifecycle
+from distillgate.stages.graph import EVALUATIONS
+
 from tests.endpoint import Endpoint
 from tests.projects import record_project
 
@@ -43,7 +44,7 @@ def recorded(tmp_path_factory):
 
 def results(folder, threads=2):
     """Everything that is reported of a replay, and every item's answer, as bytes."""
-    settings = load_settings(folder)
+    settings = load_config(folder)
     profile = dataclasses.replace(settings.profile, num_threads=threads)
     lifecycle = Lifecycle(dataclasses.replace(settings, profile=profile))
     cards = [dataclasses.asdict(lifecycle.scorecard(stage)) for stage in EVALUATIONS]
@@ -82,7 +83,7 @@ def test_results_do_not_depend_on_the_order_of_lines(recorded, once, tmp_path, s
 @pytest.fixture(scope="module")
 def accepted(recorded):
     """The project with its results accepted and its gates."""
-    lifecycle = Lifecycle(load_settings(recorded))
+    lifecycle = Lifecycle(load_config(recorded))
     for stage in EVALUATIONS:
         baseline.save(lifecycle.baseline(stage), lifecycle.scorecard(stage))
     (recorded / "test_gates.py").write_text(GATES, "utf-8")
@@ -94,7 +95,17 @@ def test_results_depend_neither_on_processes_nor_on_hashes_nor_on_the_order_of_t
     target = tmp_path / "report.json"
     order = ["-p", "randomly", "-p", "no:cacheprovider", "--randomly-seed", seed]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", workers, *order, f"--report-json={target}", "test_gates.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            workers,
+            *order,
+            f"--distill-report-json={target}",
+            "test_gates.py",
+        ],
         cwd=accepted,
         env=os.environ | {"PYTHONHASHSEED": seed},
         capture_output=True,
@@ -103,7 +114,7 @@ def test_results_depend_neither_on_processes_nor_on_hashes_nor_on_the_order_of_t
     )
     assert "7 passed" in ran.stdout, ran.stdout
     if workers == "0":
-        lifecycle = Lifecycle(load_settings(accepted))
+        lifecycle = Lifecycle(load_config(accepted))
         for stage in EVALUATIONS:
             lifecycle.scorecard(stage)
         ours = json.loads(orjson.dumps(as_json(lifecycle.report())))

@@ -1,17 +1,16 @@
 """A tape that was damaged in any way is an error of ours or replays to the right answers: nothing third."""
 
 import pytest
+from distillgate.cassette.index import Index
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.opening import open_tape
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.session import replaying
+from distillgate.cassette.storage import Recording, write
+from distillgate.errors import CassetteError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.errors import CassetteError
-from pipeline.replay.cassette import replaying
-from pipeline.replay.index import Index
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.opening import open_tape
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, write
 
 PROMPT = "You label what the desks bring in. " * 10
 CONFLICT = [b"<<<<<<< ours", b"=======", b">>>>>>> theirs"]
@@ -121,7 +120,7 @@ def test_an_edited_tape_is_an_error_naming_file_and_remedy(tape, change):
     assert copy.read_bytes() != tape.read_bytes()
     with (
         pytest.raises(CassetteError, match="not those that were recorded") as error,
-        replaying(copy, "pytest --record"),
+        replaying(copy, "pytest --distill-record"),
     ):
         pass
     assert str(copy) in str(error.value)

@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording, replaying
+from distillgate.errors import CassetteError, CassetteMissError
+from distillgate.secrets.scrub import Scrubber
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from pipeline.errors import CassetteError, CassetteMissError
-from pipeline.replay.cassette import journal_path, recording, replaying
-from pipeline.replay.redact import Redactor
-from pipeline.replay.scrub import Scrubber
 from tests.endpoint import Endpoint, served
 from tests.planted import KINDS, PRIVATE_KEY
 

@@ -5,14 +5,14 @@ import json
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate import cli as command
+from distillgate.errors import FineTuningError
+from distillgate.results import baseline
+from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.run.lifecycle import Lifecycle
+from distillgate.stages.graph import EVALUATIONS
 from starlette.responses import JSONResponse
 
-from pipeline import __main__ as command
-from pipeline import baseline
-from pipeline.errors import FineTuningError
-from pipeline.lifecycle import Lifecycle
-from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.stages.graph import EVALUATIONS
 from tests.endpoint import Endpoint, served
 from tests.planted import KINDS, PRIVATE_KEY
 from tests.projects import record_project, write_project
@@ -74,7 +74,7 @@ IMPORT = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text
 
 
 def test_no_report_of_a_test_tells_a_secret(pytester):
-    pytester.makeconftest('pytest_plugins = ["pipeline.testing"]')
+    pytester.makeconftest('pytest_plugins = ["distillgate.testing"]')
     pytester.makepyfile(test_trouble=TROUBLE, test_import=IMPORT)
     (pytester.path / "planted").write_text(ALL, "utf-8")
     options = ["-rA", "--showlocals", "--continue-on-collection-errors", "--junitxml=junit.xml", "-p", "no:randomly"]
@@ -133,7 +133,7 @@ def test_the_endpoint_is_asked_for_its_tuned_model_by_its_whole_name(recorded):
 
 
 def test_no_file_of_a_distillation_holds_a_secret(recorded):
-    settings = recorded[0].settings
+    settings = recorded[0].config
     files = [path for folder in (settings.cassettes, settings.golden) for path in folder.rglob("*") if path.is_file()]
     content = "\n".join(path.read_text("utf-8") for path in files)
     assert "[secret:organization]" in content
@@ -142,7 +142,7 @@ def test_no_file_of_a_distillation_holds_a_secret(recorded):
 
 
 def test_a_distillation_with_secrets_replays_to_the_same_results(recorded):
-    replayed = Lifecycle(recorded[0].settings)
+    replayed = Lifecycle(recorded[0].config)
     assert [replayed.scorecard(s).items for s in EVALUATIONS] == [recorded[0].scorecard(s).items for s in EVALUATIONS]
 
 
@@ -164,7 +164,7 @@ def test_what_a_recording_prints_tells_no_secret(pytester, monkeypatch):
         settings.write_text(settings.read_text("utf-8").replace("[tool.distillgate]", named), "utf-8")
         (pytester.path / ".env").write_text('TAPES_TOKEN="tapes-4711"\n', "utf-8")
         pytester.makepyfile("def test(student_scorecard): pass")
-        result = pytester.runpytest("--record=student", "-p", "no:randomly")
+        result = pytester.runpytest("--distill-record=student", "-p", "no:randomly")
     shown = f"{result.stdout}\n{result.stderr}"
     result.stdout.fnmatch_lines(
         ["student: recording *[[]secret:env:TAPES_TOKEN]*", "stage 'student' stopped at a call*"]

@@ -7,13 +7,13 @@ import openai
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording, replaying
+from distillgate.cassette.validity import judged
+from distillgate.cassette.watching import Watch
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from pipeline.replay.cassette import journal_path, recording, replaying
-from pipeline.replay.redact import Redactor
-from pipeline.replay.validity import judged
-from pipeline.replay.watching import Watch
 from tests.endpoint import Endpoint, served
 
 WORDS = ("Rates", " fell", " in", " Lisbon", ".")

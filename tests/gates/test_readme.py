@@ -4,8 +4,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
-from pipeline.report.table import lifecycle_table
+from distillgate.report.table import lifecycle_table
 
 
 @pytest.mark.usefixtures("teacher_scorecard", "optimized_scorecard", "student_scorecard", "distilled_scorecard")

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from pipeline.local.settings import LocalModel, LocalSettings
+from distillgate.local.settings import LocalModel, LocalSettings
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"
 MODEL = Path(os.environ.get("DISTILLGATE_MODELS", "")) / "smollm2-135m-instruct-q4_1.gguf"
@@ -21,7 +20,8 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(f"DISTILLGATE_MODELS names no folder with {MODEL.name}")
     for module in ("uvicorn", "starlette", "xllamacpp"):
         pytest.importorskip(module, reason=WITHOUT_EXTRA)
-    from pipeline.local.server import create_app
+    from distillgate.local.server import create_app
+
     from tests.serving import serving
 
     settings = LocalSettings(

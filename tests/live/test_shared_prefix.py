@@ -10,11 +10,10 @@ import pytest
 
 pytest.importorskip("xllamacpp", reason="needs the extra 'local'")
 import httpx
-
-from pipeline.local.engine import Engines
-from pipeline.local.models import Catalogue
-from pipeline.local.prefixes import SharedPrefixes
-from pipeline.local.settings import LocalSettings
+from distillgate.local.engine import Engines
+from distillgate.local.models import Catalogue
+from distillgate.local.prefixes import SharedPrefixes
+from distillgate.local.settings import LocalSettings
 
 FOLDER = os.environ.get("DISTILLGATE_MODELS")
 NAME = "smollm2-135m-instruct"

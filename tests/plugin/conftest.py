@@ -36,10 +36,16 @@ with suppress(ImportError):  # what openai sends over from version 3 on
 with suppress(ImportError):  # the extra `report`
     for name in ("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg"):
         importlib.import_module(name)
-for stage in ("evaluate", "optimize", "distill", "finetuning", "runtime"):
-    importlib.import_module(f"pipeline.stages.{stage}")
-for layer in ("lifecycle", "tasks.news", "testing.options"):
-    importlib.import_module(f"pipeline.{layer}")
+for module in (
+    "stages.evaluate",
+    "stages.optimize",
+    "stages.distill",
+    "tuning.openai_api",
+    "run.lifecycle",
+    "testing.options",
+):
+    importlib.import_module(f"distillgate.{module}")
+importlib.import_module("news.task")
 
 ROOT = __file__.rpartition("tests")[0]
 GATES = """
@@ -71,7 +77,7 @@ def recorded(tmp_path_factory):
     with served(Endpoint()) as endpoint:
         write_project(folder, endpoint.url)
         (folder / "test_gates.py").write_text(GATES, "utf-8")
-        command = [sys.executable, "-m", "pytest", "--record", "--update-golden", "-p", "no:xdist"]
+        command = [sys.executable, "-m", "pytest", "--distill-record", "--distill-update-golden", "-p", "no:xdist"]
         done = subprocess.run(
             command, cwd=folder, env=environment | {"PYTHONPATH": ROOT}, capture_output=True, text=True, check=False
         )

@@ -1,4 +1,4 @@
-"""`accepted` and `--update-golden`: results drift in no direction unnoticed."""
+"""`accepted` and `--distill-update-golden`: results drift in no direction unnoticed."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_drift_names_the_item_and_what_it_was(project, changed):
 
 
 def test_accepting_shows_the_same_difference_and_ends_the_drift(project, changed):
-    result = project.runpytest("-k", "accepted", "--update-golden")
+    result = project.runpytest("-k", "accepted", "--distill-update-golden")
     result.assert_outcomes(passed=1, deselected=5)
     result.stdout.fnmatch_lines([f"  {changed} *gossip (wrong) → *", "student: accepted as *student.jsonl"])
     result.stdout.no_fnmatch_line("*If the change is intended*")
@@ -36,7 +36,7 @@ def test_nothing_accepted_yet_names_the_command(project, baseline):
     baseline.unlink()
     result = project.runpytest("-k", "accepted")
     result.assert_outcomes(failed=1, deselected=5)
-    result.stdout.fnmatch_lines(["*no accepted results*pytest --update-golden*"])
+    result.stdout.fnmatch_lines(["*no accepted results*pytest --distill-update-golden*"])
 
 
 def test_a_cut_baseline_is_an_error_and_no_drift(project, baseline):
@@ -61,7 +61,7 @@ def test_drift_names_the_gates_that_moved(project):
         """
     )
     run = ("-p", "no:randomly", "test_moved.py")
-    project.runpytest("--update-golden", *run).assert_outcomes(passed=2)
+    project.runpytest("--distill-update-golden", *run).assert_outcomes(passed=2)
     path = folder / "distilled.jsonl"
     header, *items = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     right = next(number for number, item in enumerate(items) if item["correct"])

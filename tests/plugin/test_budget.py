@@ -1,4 +1,4 @@
-"""`--max-cost` stops a recording before the call that would exceed it, and nothing that was paid for is lost."""
+"""`--distill-max-cost` stops a recording before the call that would exceed it, and nothing that was paid for is lost."""
 
 import pytest
 
@@ -17,11 +17,11 @@ def endpoint(serve, settings):
 
 def record(project, *options):
     """A call costs $0.004 and may cost up to $0.01."""
-    return project.runpytest("--record=student", "-m", "student", *options)
+    return project.runpytest("--distill-record=student", "-m", "student", *options)
 
 
 def test_it_stops_before_the_call_that_would_exceed_it(project, endpoint):
-    result = record(project, "--max-cost", "0.03")
+    result = record(project, "--distill-max-cost", "0.03")
     result.assert_outcomes(errors=1, deselected=5)
     result.stdout.fnmatch_lines(["the budget of $0.0300 is used up: $0.0240 spent in this run, and the next call of *"])
     assert endpoint.requests.total() == 6
@@ -29,14 +29,14 @@ def test_it_stops_before_the_call_that_would_exceed_it(project, endpoint):
 
 def test_the_same_command_goes_on_and_pays_for_nothing_twice(project, endpoint):
     for _ in range(2):
-        result = record(project, "--max-cost", "0.035")
+        result = record(project, "--distill-max-cost", "0.035")
     result.assert_outcomes(passed=1, deselected=5)
     assert endpoint.requests.total() == 12
 
 
 def test_calls_in_flight_count_at_what_they_may_cost(project, endpoint, settings):
     settings("num_threads = 1", "num_threads = 4")
-    record(project, "--max-cost", "0.03")
+    record(project, "--distill-max-cost", "0.03")
     assert endpoint.requests.total() <= 6
 
 
@@ -48,14 +48,16 @@ def test_the_settings_give_the_default(project, endpoint, settings):
 
 def test_an_unknown_price_is_an_error_before_the_first_call(project, endpoint, settings):
     settings(PRICED, 'student = { model = "openai/student" }')
-    result = record(project, "--max-cost", "1")
+    result = record(project, "--distill-max-cost", "1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*a budget (--max-cost) cannot be kept: no price is known for 'student'. Give *"])
+    result.stderr.fnmatch_lines(
+        ["*a budget (--distill-max-cost) cannot be kept: no price is known for 'student'. Give *"]
+    )
     assert endpoint.requests.total() == 0
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "nan", "much"])
 def test_an_amount_that_bounds_nothing_is_refused(project, amount):
-    result = project.runpytest("--record=student", f"--max-cost={amount}")
+    result = project.runpytest("--distill-record=student", f"--distill-max-cost={amount}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--max-cost*"])
+    result.stderr.fnmatch_lines(["*--distill-max-cost*"])

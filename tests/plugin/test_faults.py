@@ -35,7 +35,7 @@ def record(project, endpoint):
 
     def run(*faults):
         endpoint.faults = list(faults)
-        return project.runpytest("--record=student", "-m", "student")
+        return project.runpytest("--distill-record=student", "-m", "student")
 
     return run
 

@@ -39,6 +39,8 @@ def test_an_unknown_gate_is_said_before_any_test_runs(project, settings):
 
 
 def test_the_numbers_are_written_as_json_on_demand(project):
-    project.runpytest("-m", "student", "--report-json", "out/report.json").assert_outcomes(passed=1, deselected=5)
+    project.runpytest("-m", "student", "--distill-report-json", "out/report.json").assert_outcomes(
+        passed=1, deselected=5
+    )
     report = json.loads((project.path / "out" / "report.json").read_text("utf-8"))
     assert report["stages"]["student"]["parse_failures"] == 12

@@ -1,4 +1,4 @@
-"""`--live` asks the endpoint instead of the tapes, compares with the accepted results and writes nothing."""
+"""`--distill-live` asks the endpoint instead of the tapes, compares with the accepted results and writes nothing."""
 
 import json
 import time
@@ -34,7 +34,7 @@ def files(project):
 
 def test_it_asks_the_endpoint_passes_where_nothing_drifted_and_writes_nothing(project, endpoint, files):
     before = files()
-    result = project.runpytest("--live=student", "-k", "accepted or test_student")
+    result = project.runpytest("--distill-live=student", "-k", "accepted or test_student")
     result.assert_outcomes(passed=2, deselected=4)
     result.stdout.fnmatch_lines(["asking live with profile loopback:", "## Review: student asked live (loopback)"])
     assert endpoint.arrived == {"POST /v1/chat/completions": 12}
@@ -43,22 +43,22 @@ def test_it_asks_the_endpoint_passes_where_nothing_drifted_and_writes_nothing(pr
 
 def test_what_surely_got_worse_fails(project, endpoint, monkeypatch):
     (project.path / "test_gates.py").write_text(LIVE, "utf-8")
-    project.runpytest("--update-golden").assert_outcomes(passed=2)
+    project.runpytest("--distill-update-golden").assert_outcomes(passed=2)
     monkeypatch.setattr("tests.endpoint.answer", lambda body: "I would say that this is news.")
-    result = project.runpytest("--live=optimized")
+    result = project.runpytest("--distill-live=optimized")
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["optimized drifted from the accepted results: accuracy * → 0.0 % *"])
 
 
 def test_the_tuned_model_of_the_tape_is_asked_for(project, endpoint):
-    project.runpytest("--live=distilled", "-k", "retention").assert_outcomes(passed=1, deselected=5)
+    project.runpytest("--distill-live=distilled", "-k", "retention").assert_outcomes(passed=1, deselected=5)
     assert {body["model"] for body in endpoint.bodies if body} == {"ft:student:test"}
 
 
 def test_latency_is_that_of_the_calls_just_made_by_the_wall_clock(project, endpoint, files):
     endpoint.faults = [Fault(CHAT, late(0.03), times=None)]
     before = files()
-    options = ("--live=student", "-m", "latency", "--benchmark-json=out.json", "--benchmark-save=mine")
+    options = ("--distill-live=student", "-m", "latency", "--benchmark-json=out.json", "--benchmark-save=mine")
     project.runpytest(*options).assert_outcomes(passed=1, deselected=5)
     (measured,) = json.loads((project.path / "out.json").read_text("utf-8"))["benchmarks"]
     assert measured["options"]["timer"].endswith("wall_clock_seconds")
@@ -75,24 +75,30 @@ def test_latency_compares_with_the_accepted_run(project, endpoint):
     saved.assert_outcomes(passed=1, deselected=5)
     endpoint.faults = [Fault(CHAT, late(0.03), times=None)]
     options = ("--benchmark-compare", "--benchmark-compare-fail=median:100%")
-    result = project.runpytest("--live=student", "-m", "latency", *options)
+    result = project.runpytest("--distill-live=student", "-m", "latency", *options)
     assert result.ret != 0
     assert "Performance has regressed" in f"{result.stdout}{result.stderr}"
 
 
 def test_errors_are_those_of_a_recording(project, endpoint):
     endpoint.faults = [Fault(CHAT, status(401, "key expired"), after=3, times=None)]
-    result = project.runpytest("--live=student", "-m", "student")
+    result = project.runpytest("--distill-live=student", "-m", "student")
     result.stdout.fnmatch_lines(["stage 'student' stopped at a call that failed: *401: key expired"])
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--live=optimize"], "*--live=optimize: no stage 'optimize'; stages: teacher, optimized, student, distilled*"),
-        (["--live", "--record"], "*--live writes nothing: leave out --record*"),
-        (["--live", "--update-golden"], "*--live writes nothing: leave out --update-golden*"),
-        (["--live", "-n", "2"], "*--live is refused under xdist*"),
+        (
+            ["--distill-live=optimize"],
+            "*--distill-live=optimize: no stage 'optimize'; stages: teacher, optimized, student, distilled*",
+        ),
+        (["--distill-live", "--distill-record"], "*--distill-live writes nothing: leave out --distill-record*"),
+        (
+            ["--distill-live", "--distill-update-golden"],
+            "*--distill-live writes nothing: leave out --distill-update-golden*",
+        ),
+        (["--distill-live", "-n", "2"], "*--distill-live is refused under xdist*"),
     ],
 )
 def test_it_is_refused_with_a_reason(project, options, says):

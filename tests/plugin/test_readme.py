@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from pipeline.prices import call_dollars
-from pipeline.settings import load_settings
+from distillgate.config import load_config
+from distillgate.money.prices import call_dollars
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
@@ -49,7 +48,7 @@ def test_its_data_is_valid_and_its_gate_asks_for_the_recording(tickets):
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"pytest [^`\n]*?(--[a-z-]+)", README))))
 def test_every_option_it_names_exists(pytester, option):
-    (pytester.path / "conftest.py").write_text('pytest_plugins = ["pipeline.testing"]\n', "utf-8")
+    (pytester.path / "conftest.py").write_text('pytest_plugins = ["distillgate.testing"]\n', "utf-8")
     assert option in pytester.runpytest("--help").stdout.str()
 
 
@@ -57,7 +56,7 @@ def test_every_option_it_names_exists(pytester, option):
 def test_its_examples_of_other_endpoints_are_profiles(tickets, name):
     settings = tickets.path / "pyproject.toml"
     settings.write_text(settings.read_text("utf-8") + blocks("toml")[0], "utf-8")
-    profile = load_settings(tickets.path, name).profile
+    profile = load_config(tickets.path, name).profile
     assert profile.teacher.api_base != profile.student.api_base
     assert (profile.teacher.api_key_env is None, profile.student.api_key_env) == (False, None)
     for model in (profile.teacher, profile.student):

@@ -1,4 +1,4 @@
-"""`--record` calls the endpoint, keeps what it got, and is refused where it must not run."""
+"""`--distill-record` calls the endpoint, keeps what it got, and is refused where it must not run."""
 
 import pytest
 
@@ -22,20 +22,20 @@ def test_replay_asks_nothing_of_a_running_endpoint(project, endpoint):
 
 
 def test_one_stage_is_recorded_alone(project, endpoint):
-    result = project.runpytest("--record=student", "-m", "student")
+    result = project.runpytest("--distill-record=student", "-m", "student")
     result.assert_outcomes(passed=1, deselected=5)
     assert endpoint.requests == {"POST /v1/chat/completions": 12}
 
 
 def test_what_is_downstream_is_recorded_too(project, endpoint):
-    project.runpytest("--record=distill", "-k", "retention").assert_outcomes(passed=1, deselected=5)
+    project.runpytest("--distill-record=distill", "-k", "retention").assert_outcomes(passed=1, deselected=5)
     assert endpoint.requests["POST /v1/fine_tuning/jobs"] == 1
     models = {body["model"] for body in endpoint.bodies if body and "messages" in body}
     assert models == {"teacher", "ft:student:test"}
 
 
 def test_a_stage_that_no_test_asked_for_is_named(project, endpoint):
-    result = project.runpytest("--record=student,teacher", "-m", "student")
+    result = project.runpytest("--distill-record=student,teacher", "-m", "student")
     result.stdout.fnmatch_lines(["not recorded: teacher *"])
 
 
@@ -43,13 +43,13 @@ def test_a_failed_recording_keeps_the_old_tape_and_resumes(project, endpoint):
     tape = project.path / "cassettes" / "news" / "loopback" / "student.jsonl"
     old = tape.read_bytes()
     endpoint.fail_after = 10
-    result = project.runpytest("--record=student", "-m", "student")
+    result = project.runpytest("--distill-record=student", "-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
     result.stdout.fnmatch_lines(["stage 'student' stopped at a call that failed:*ordered 400*"])
     assert tape.read_bytes() == old
     endpoint.fail_after = None
     before = endpoint.answered
-    project.runpytest("--record=student", "-m", "student").assert_outcomes(passed=1, deselected=5)
+    project.runpytest("--distill-record=student", "-m", "student").assert_outcomes(passed=1, deselected=5)
     assert endpoint.answered == 12
     assert before == 10
 
@@ -57,8 +57,8 @@ def test_a_failed_recording_keeps_the_old_tape_and_resumes(project, endpoint):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--record=pupil"], "*no stage 'pupil'; stages: teacher, optimize,*"),
-        (["--record", "-n", "2"], "*--record is refused under xdist*"),
+        (["--distill-record=pupil"], "*no stage 'pupil'; stages: teacher, optimize,*"),
+        (["--distill-record", "-n", "2"], "*--distill-record is refused under xdist*"),
     ],
     ids=["unknown-stage", "xdist"],
 )
@@ -68,7 +68,7 @@ def test_it_is_refused_with_a_reason(project, options, says):
     result.stderr.fnmatch_lines([says])
 
 
-@pytest.mark.parametrize("option", ["--record", "--update-golden"])
+@pytest.mark.parametrize("option", ["--distill-record", "--distill-update-golden"])
 def test_it_is_refused_in_ci(project, monkeypatch, option):
     monkeypatch.setenv("CI", "true")
     result = project.runpytest(option)

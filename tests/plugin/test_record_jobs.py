@@ -32,9 +32,8 @@ def endpoint(serve):
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
+    from distillgate.tuning import starting
     from openai._base_client import SyncAPIClient
-
-    from pipeline.stages import starting
 
     monkeypatch.setattr(SyncAPIClient, "_sleep_for_retry", lambda self, **_: None)
     monkeypatch.setattr(starting, "_pause", lambda error, attempt: 0.0)
@@ -47,7 +46,7 @@ def record(project, endpoint):
 
     def run(*faults):
         endpoint.faults = list(faults)
-        return project.runpytest("--record=distill")
+        return project.runpytest("--distill-record=distill")
 
     return run
 

@@ -4,9 +4,8 @@ import dataclasses
 import shutil
 
 import pytest
-
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.storage import Recording, read, write
 
 
 def test_the_recorded_project_is_green_and_shows_the_lifecycle(project):
@@ -35,7 +34,7 @@ def test_a_marker_runs_only_that_stage(project):
 def test_a_changed_prompt_is_a_miss_with_its_difference_and_the_remedy(project, settings):
     (project.path / "mine.py").write_text(
         "import dataclasses, dspy\n"
-        "from pipeline.tasks import news\n"
+        "from distillgate.tasks import news\n"
         "class Mine(news.NewsClassifier):\n"
         "    def __init__(self):\n"
         "        super().__init__()\n"
@@ -44,12 +43,16 @@ def test_a_changed_prompt_is_a_miss_with_its_difference_and_the_remedy(project, 
         "task = dataclasses.replace(news.task, program=Mine)\n",
         "utf-8",
     )
-    settings("pipeline.tasks.news:task", "mine:task")
+    settings("news.task:task", "mine:task")
     project.syspathinsert()
     result = project.runpytest("-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
     result.stdout.fnmatch_lines(
-        ["cassette miss: *student.jsonl has no answer to POST*", "*Say which desk it is for.*", "*--record=student*"]
+        [
+            "cassette miss: *student.jsonl has no answer to POST*",
+            "*Say which desk it is for.*",
+            "*--distill-record=student*",
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""`--report`, the job's summary, and one summary under xdist."""
+"""`--distill-report`, the job's summary, and one summary under xdist."""
 
 import json
 
@@ -17,7 +17,7 @@ def job_summary(project, monkeypatch):
 
 
 def test_the_page_is_written_and_named(project):
-    result = project.runpytest("--report", "out", "-m", "not latency")
+    result = project.runpytest("--distill-report", "out", "-m", "not latency")
     result.assert_outcomes(passed=5, deselected=1)
     result.stdout.fnmatch_lines([HEADING, "gate retention holds*", "page: out/index.html"])
     assert "<h1" in (project.path / "out" / "index.html").read_text("utf-8")
@@ -25,7 +25,7 @@ def test_the_page_is_written_and_named(project):
 
 
 def test_a_quiet_run_writes_and_says_nothing_of_it(project, job_summary):
-    result = project.runpytest("-q", "--report", "out", "-m", "student")
+    result = project.runpytest("-q", "--distill-report", "out", "-m", "student")
     result.stdout.no_fnmatch_line("*page: *")
     result.stdout.no_fnmatch_line("*distillation*")
     assert (project.path / "out" / "index.html").exists()
@@ -33,13 +33,13 @@ def test_a_quiet_run_writes_and_says_nothing_of_it(project, job_summary):
 
 
 def test_a_run_of_one_stage_has_a_page_of_it(project):
-    project.runpytest("--report", "out", "-m", "student").assert_outcomes(passed=1, deselected=5)
+    project.runpytest("--distill-report", "out", "-m", "student").assert_outcomes(passed=1, deselected=5)
     assert "this run compares no student" in (project.path / "out" / "index.html").read_text("utf-8")
 
 
 def test_a_run_without_stages_writes_nothing(project, job_summary):
     project.makepyfile(test_plain="def test_plain(): pass")
-    result = project.runpytest("--report", "out", "test_plain.py")
+    result = project.runpytest("--distill-report", "out", "test_plain.py")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["no page: no stage was evaluated"])
     assert not (project.path / "out").exists()
@@ -53,14 +53,14 @@ def test_the_jobs_summary_gets_the_markdown(project, job_summary):
 
 def test_a_folder_that_is_a_file_is_refused_before_a_test_runs(project):
     (project.path / "out").write_text("")
-    result = project.runpytest("--report", "out/deep", "-m", "student")
+    result = project.runpytest("--distill-report", "out/deep", "-m", "student")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*the report cannot be written to out/deep: out is no folder; name another folder"])
 
 
 def test_a_report_that_cannot_be_written_fails_the_run_and_lets_it_end(project):
     project.makepyfile(test_taken="import pytest\n\n@pytest.mark.student\ndef test_taken(): open('out', 'w').close()")
-    result = project.runpytest("--report", "out", "-m", "student", "--durations=1")
+    result = project.runpytest("--distill-report", "out", "-m", "student", "--durations=1")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["error: the report cannot be written to out: *; name another folder"])
     result.stdout.fnmatch_lines(["*slowest 1 durations*"])
@@ -68,14 +68,14 @@ def test_a_report_that_cannot_be_written_fails_the_run_and_lets_it_end(project):
 
 def test_its_extra_is_asked_for_before_a_test_runs(project, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)
-    result = project.runpytest("--report", "out", "-m", "student", "-p", "no:cacheprovider")
+    result = project.runpytest("--distill-report", "out", "-m", "student", "-p", "no:cacheprovider")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*comes with the extra 'report'*"])
 
 
 @pytest.mark.slow
 def test_under_xdist_there_is_one_report_and_it_is_that_of_one_process(project, job_summary):
-    asked = ("-m", "not latency", "--report", "one", "--report-json", "one.json")
+    asked = ("-m", "not latency", "--distill-report", "one", "--distill-report-json", "one.json")
     project.runpytest(*asked).assert_outcomes(passed=5, deselected=1)
     job_summary.unlink()
     result = project.runpytest("-n", "2", *(word.replace("one", "two") for word in asked))
@@ -92,5 +92,5 @@ def test_under_xdist_there_is_one_report_and_it_is_that_of_one_process(project, 
 
 
 def test_under_xdist_what_was_accepted_is_said(project):
-    result = project.runpytest("-n", "1", "--update-golden", "-k", "accepted")
+    result = project.runpytest("-n", "1", "--distill-update-golden", "-k", "accepted")
     result.stdout.fnmatch_lines(["student: accepted as *student.jsonl"])

@@ -29,7 +29,7 @@ RIGHT = "\n\n".join(
 
 def test_it_names_flips_accuracy_latency_cost_size_and_the_secret_scan(project, endpoint):
     endpoint.faults = [Fault(CHAT, says(RIGHT), times=None)]
-    result = project.runpytest("--record=student", "-m", "student")
+    result = project.runpytest("--distill-record=student", "-m", "student")
     result.stdout.fnmatch_lines(
         [
             "## Review: student recorded (loopback)",
@@ -52,14 +52,14 @@ def test_a_changed_prompt_is_shown_as_a_diff(project, endpoint):
         marks["distillgate"].pop(mark, None)
     edited = "".join(lines).replace("Your input fields are", "Your old input fields are")
     path.write_text(json.dumps(marks) + "\n" + edited, "utf-8")
-    result = project.runpytest("--record=student", "-m", "student")
+    result = project.runpytest("--distill-record=student", "-m", "student")
     result.stdout.fnmatch_lines(
         ["student: the prompt changed:", "```diff", "-Your old input fields are*", "+Your input *"]
     )
 
 
 def test_it_is_written_as_markdown_and_json(project, endpoint):
-    project.runpytest("--record=student", "-m", "student", "--review", "out")
+    project.runpytest("--distill-record=student", "-m", "student", "--distill-review", "out")
     assert "## Review: student recorded" in (project.path / "out" / "review.md").read_text("utf-8")
     found = json.loads((project.path / "out" / "review.json").read_text("utf-8"))
     assert found["stages"]["student"]["now"]["n"] == 12
@@ -69,7 +69,7 @@ def test_it_is_written_as_markdown_and_json(project, endpoint):
 
 def test_without_accepted_results_it_says_so(project, endpoint):
     (project.path / "golden" / "news" / "loopback" / "baseline" / "student.jsonl").unlink()
-    result = project.runpytest("--record=student", "-m", "student")
+    result = project.runpytest("--distill-record=student", "-m", "student")
     result.stdout.fnmatch_lines(["| student | * | nothing accepted to compare with | - | *"])
 
 
@@ -79,6 +79,6 @@ def test_a_replay_has_none(project):
 
 def test_a_recording_whose_gate_falls_exits_non_zero(project, endpoint, settings):
     settings("teacher_accuracy = { min = 0.1 }", "teacher_accuracy = { min = 0.999 }")
-    result = project.runpytest("--record=optimized", "-k", "test_teacher")
+    result = project.runpytest("--distill-record=optimized", "-k", "test_teacher")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*gate teacher_accuracy FAILED*", "## Review: optimized recorded (loopback)"])

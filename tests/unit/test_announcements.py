@@ -5,13 +5,13 @@ import datetime
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.checks.profile import check_files
+from distillgate.config import load_config
+from distillgate.profiles import ModelSpec
+from distillgate.run.announcements import announced
+from distillgate.run.lifecycle import Lifecycle
 from starlette.responses import JSONResponse, Response
 
-from pipeline.announcements import announced
-from pipeline.checks.profile import check_files
-from pipeline.lifecycle import Lifecycle
-from pipeline.profiles import ModelSpec
-from pipeline.settings import load_settings
 from tests.endpoint import Endpoint, served
 from tests.projects import write_project
 
@@ -62,10 +62,10 @@ def test_what_was_announced_while_recording_is_said_by_the_checks(tmp_path, toda
     with served(Endpoint()) as endpoint:
         endpoint.retires["student"] = "2027-01-14"
         write_project(tmp_path, endpoint.url)
-        lifecycle = Lifecycle(load_settings(tmp_path), record=("student",))
+        lifecycle = Lifecycle(load_config(tmp_path), record=("student",))
         lifecycle.scorecard("student")
     assert lifecycle.headers["student"]["retires"] == {"openai/student": "2027-01-14"}
-    found = check_files(load_settings(tmp_path), "news", datetime.date(*today))
+    found = check_files(load_config(tmp_path), "news", datetime.date(*today))
     notices = [finding for finding in found if finding.kind == "retirement"]
     assert len(notices) == said
     assert all("openai/student is to be shut down on 2027-01-14" in finding.message for finding in notices)

@@ -3,10 +3,9 @@
 import math
 
 import pytest
-
-from pipeline.comparison import Comparison
-from pipeline.errors import StageError
-from pipeline.scorecard import ItemResult, Scorecard
+from distillgate.errors import StageError
+from distillgate.results.comparison import Comparison
+from distillgate.results.scorecard import ItemResult, Scorecard
 
 
 def card(stage, answers, seconds=1.0, alone=True):

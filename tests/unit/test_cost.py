@@ -4,12 +4,11 @@ import itertools
 import math
 
 import pytest
-
-from pipeline.calls import Call
-from pipeline.cost import Ledger
-from pipeline.errors import PriceError
-from pipeline.prices import token_dollars
-from pipeline.profiles import FineTuning, ModelSpec, Price, Profile
+from distillgate.calls import Call
+from distillgate.errors import PriceError
+from distillgate.money.ledger import Ledger
+from distillgate.money.prices import token_dollars
+from distillgate.profiles import FineTuning, ModelSpec, Price, Profile
 
 GPT_4O = "gpt-4o-2024-08-06"
 TUNED = "ft:gpt-4o-mini-2024-07-18:house:news:AbC123"

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from pipeline.comparison import Comparison
-from pipeline.gates import measure
-from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.settings import Gate
+from distillgate.config import Gate
+from distillgate.results.comparison import Comparison
+from distillgate.results.gates import measure
+from distillgate.results.scorecard import ItemResult, Scorecard
 
 TEACHER = 0.94
 BOTH_WRONG = 0.5

@@ -3,12 +3,11 @@
 import math
 
 import pytest
-
-from pipeline.calls import Call
-from pipeline.cost import Economics, Ledger
-from pipeline.errors import PriceError
-from pipeline.profiles import FineTuning, ModelSpec, Profile
-from pipeline.stages.finetuning import TuningReport
+from distillgate.calls import Call
+from distillgate.errors import PriceError
+from distillgate.money.ledger import Economics, Ledger
+from distillgate.profiles import FineTuning, ModelSpec, Profile
+from distillgate.tuning.openai_api import TuningReport
 
 TUNED = "ft:gpt-4o-mini-2024-07-18:org::abc"
 

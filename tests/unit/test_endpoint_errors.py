@@ -4,8 +4,7 @@ import datetime
 import email.utils
 
 import pytest
-
-from pipeline.endpoint_errors import lasting, message_of, remedy, wait_asked
+from distillgate.tuning.endpoint_errors import lasting, message_of, remedy, wait_asked
 
 
 def error(**fields):

@@ -5,13 +5,12 @@ import subprocess
 import sys
 
 import pytest
-
-from pipeline.files import write_atomically
+from distillgate.files import write_atomically
 
 KILLED_BEFORE_THE_CONTENT_IS_ON_DISK = """
 import os, sys
 from pathlib import Path
-from pipeline.files import write_atomically
+from distillgate.files import write_atomically
 os.fsync = lambda descriptor: os._exit(9)
 write_atomically(Path(sys.argv[1]), b"new")
 """

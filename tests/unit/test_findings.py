@@ -1,21 +1,22 @@
 """How findings read: the worst first, a difference indented, each with what mends it."""
 
 import pytest
-
-from pipeline.findings import Finding
-from pipeline.report.findings import finding_line, findings_text
+from distillgate.report.findings import finding_line, findings_text
+from distillgate.results.findings import Finding
 
 NOTE = Finding("version", "note", ("teacher", "student"), "recorded with vcrpy 9.4.2", "pip install vcrpy==9.4.2")
-WARNING = Finding("retirement", "warning", (), "openai/big is to be shut down", "pytest --record")
-PROMPT = Finding("prompt", "error", ("student",), "the prompt changed:\n- old\n+ new", "pytest --record=student")
+WARNING = Finding("retirement", "warning", (), "openai/big is to be shut down", "pytest --distill-record")
+PROMPT = Finding(
+    "prompt", "error", ("student",), "the prompt changed:\n- old\n+ new", "pytest --distill-record=student"
+)
 
 
 @pytest.mark.parametrize(
     ("finding", "line"),
     [
         pytest.param(NOTE, "note teacher, student: recorded with vcrpy 9.4.2 → pip install vcrpy==9.4.2", id="stages"),
-        pytest.param(WARNING, "warning: openai/big is to be shut down → pytest --record", id="profile"),
-        pytest.param(PROMPT, "error student: the prompt changed → pytest --record=student", id="difference"),
+        pytest.param(WARNING, "warning: openai/big is to be shut down → pytest --distill-record", id="profile"),
+        pytest.param(PROMPT, "error student: the prompt changed → pytest --distill-record=student", id="difference"),
     ],
 )
 def test_a_line_names_severity_stages_what_and_the_way_out(finding, line):
@@ -24,7 +25,7 @@ def test_a_line_names_severity_stages_what_and_the_way_out(finding, line):
 
 def test_a_difference_is_indented_before_the_way_out():
     assert findings_text([PROMPT], "local", 6) == (
-        "error student: the prompt changed:\n    - old\n    + new\n  → pytest --record=student\n"
+        "error student: the prompt changed:\n    - old\n    + new\n  → pytest --distill-record=student\n"
         "profile local: 1 error\n"
     )
 

@@ -3,13 +3,12 @@
 import math
 
 import pytest
-
-from pipeline.comparison import Comparison
-from pipeline.errors import PriceError, SettingsError
-from pipeline.gates import measure
-from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.settings import GATES, Gate, find_root, load_settings
-from pipeline.verdict import Verdict
+from distillgate.config import GATES, Gate, find_root, load_config
+from distillgate.errors import ConfigError, PriceError
+from distillgate.results.comparison import Comparison
+from distillgate.results.gates import measure
+from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.verdict import Verdict
 
 
 def card(stage, answers, seconds=1.0, alone=None):
@@ -168,12 +167,12 @@ def test_a_price_that_is_not_known_does_not_concern_the_gates_on_quality():
 
 
 def test_an_unknown_gate_is_an_error_naming_its_key_and_the_valid_ones():
-    with pytest.raises(SettingsError, match=r"^tool\.distillgate\.gates\.retentoin is unknown; valid: .*, retention,"):
+    with pytest.raises(ConfigError, match=r"^tool\.distillgate\.gates\.retentoin is unknown; valid: .*, retention,"):
         measured(Gate("retentoin", 0.9))
 
 
 def test_every_bound_of_this_project_can_be_measured(pytestconfig):
-    gates = load_settings(find_root(pytestconfig.rootpath), "local").gates
+    gates = load_config(find_root(pytestconfig.rootpath), "local").gates
     assert {measured(gate)[0].gate.name for gate in gates.values()} == set(gates) != set()
 
 

@@ -1,6 +1,6 @@
 """The news data keeps its own rules."""
 
-from pipeline.golden import near_duplicates
+from distillgate.golden import near_duplicates
 
 
 def test_splits_have_their_sizes(golden):

@@ -4,10 +4,9 @@ import re
 
 import orjson
 import pytest
-
-from pipeline.errors import GoldenDataError
-from pipeline.golden import Golden, fingerprint, fingerprint_of, near_duplicates
-from pipeline.task import Task
+from distillgate.errors import GoldenDataError
+from distillgate.golden import Golden, fingerprint, fingerprint_of, near_duplicates
+from distillgate.task import Task
 
 TASK = Task("tickets", lambda: None, lambda *_: True, ("bug", "wish"), ("title", "body"), "kind")
 

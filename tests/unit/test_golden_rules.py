@@ -4,10 +4,9 @@ import json
 import re
 
 import pytest
-
-from pipeline.errors import GoldenDataError
-from pipeline.golden import load_golden, to_examples
-from pipeline.task import Task
+from distillgate.errors import GoldenDataError
+from distillgate.golden import load_golden, to_examples
+from distillgate.task import Task
 
 TASK = Task(
     name="tickets",

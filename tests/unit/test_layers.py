@@ -1,4 +1,4 @@
-"""Data flows one way: which part of `pipeline` may import which, read from the source without running it."""
+"""Data flows one way: which part of `distillgate` may import which, read from the source without running it."""
 
 import ast
 import re
@@ -6,11 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import distillgate
 import pytest
 
-import pipeline
-
-PACKAGE = Path(pipeline.__file__).parent
+PACKAGE = Path(distillgate.__file__).parent
 
 LAYERS = (
     (
@@ -55,7 +54,7 @@ LONG = {
 @dataclass(frozen=True)
 class Import:
     importer: str
-    """Dotted below `pipeline`: `report.table`, `__init__` for the package itself."""
+    """Dotted below `distillgate`: `report.table`, `__init__` for the package itself."""
 
     module: str
     place: str
@@ -77,7 +76,7 @@ def name_of(path):
 
 SOURCES = {name_of(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 RECORDER = [
-    f"pipeline.{name}" for name in SOURCES if re.fullmatch(r"replay\.(?!secret_rules$|scrub$|environment$).*", name)
+    f"distillgate.{name}" for name in SOURCES if re.fullmatch(r"replay\.(?!secret_rules$|scrub$|environment$).*", name)
 ]
 """All of `replay` but the door for texts, which every part that writes goes through."""
 
@@ -91,7 +90,7 @@ def imports_of(importer, node, place="module"):
         assert node.level == 0, f"{importer} imports relatively"
         for alias in node.names:
             whole = f"{node.module}.{alias.name}"
-            is_module = whole.removeprefix("pipeline.") in SOURCES
+            is_module = whole.removeprefix("distillgate.") in SOURCES
             yield Import(importer, whole if is_module else node.module, place)
     typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
     inner = "function" if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else place
@@ -115,8 +114,8 @@ def layer(name):
 
 
 def own(found):
-    """What an import of this project is called below `pipeline`."""
-    return "__init__" if found.module == "pipeline" else found.module.removeprefix("pipeline.")
+    """What an import of this project is called below `distillgate`."""
+    return "__init__" if found.module == "distillgate" else found.module.removeprefix("distillgate.")
 
 
 def test_every_module_has_a_layer():
@@ -124,7 +123,7 @@ def test_every_module_has_a_layer():
 
 
 def test_a_part_runs_lower_parts_only():
-    ours = [one for one in IMPORTS if one.of("pipeline") and one.runs() and part(own(one)) != part(one.importer)]
+    ours = [one for one in IMPORTS if one.of("distillgate") and one.runs() and part(own(one)) != part(one.importer)]
     assert ours
     assert [str(found) for found in ours if layer(own(found)) >= layer(found.importer)] == []
 
@@ -153,9 +152,11 @@ def test_a_part_runs_lower_parts_only():
             id="cassettes",
         ),
         pytest.param(
-            ["pipeline.lifecycle"], {"checks", "review", "bench", "publishing", "testing", "__main__"}, id="lifecycle"
+            ["distillgate.run.lifecycle"],
+            {"checks", "review", "bench", "publishing", "testing", "__main__"},
+            id="lifecycle",
         ),
-        pytest.param(["pipeline.local"], {"local", "__main__"}, id="the-local-endpoint"),
+        pytest.param(["distillgate.local"], {"local", "__main__"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"prices"}, id="published-prices"),
         pytest.param(["rich"], {"report"}, id="rich"),
         pytest.param(["jinja2", "markupsafe", "matplotlib"], {"report"}, id="what-draws-the-page"),
@@ -172,8 +173,8 @@ def test_a_library_or_part_is_imported_where_it_belongs(modules, importers):
     "modules",
     [
         pytest.param(["litellm"], id="the-engine-that-is-on-its-way-out"),
-        pytest.param(["pipeline.tasks"], id="the-example-task"),
-        pytest.param(["pipeline.testing"], id="the-pytest-plugin"),
+        pytest.param(["distillgate.tasks"], id="the-example-task"),
+        pytest.param(["distillgate.testing"], id="the-pytest-plugin"),
     ],
 )
 def test_nothing_imports_it(modules):
@@ -183,11 +184,11 @@ def test_nothing_imports_it(modules):
 def test_values_and_reports_never_run_stages():
     below = [one for one in IMPORTS if part(one.importer) in BELOW_RECORDINGS - {"stages"}]
     assert below
-    assert [str(found) for found in below if found.runs() and found.of("pipeline.stages")] == []
+    assert [str(found) for found in below if found.runs() and found.of("distillgate.stages")] == []
 
 
 def test_the_local_endpoint_is_imported_when_it_is_asked_for():
-    found = [found for found in IMPORTS if found.importer == "__main__" and found.of("pipeline.local")]
+    found = [found for found in IMPORTS if found.importer == "__main__" and found.of("distillgate.local")]
     assert {one.place for one in found} == {"function"}
 
 
@@ -202,7 +203,7 @@ def test_importing_the_package_brings_one_light_library():
         name = waiting.pop()
         seen.add(name)
         for found in (found for found in IMPORTS if found.importer == name and found.place == "module"):
-            if not found.of("pipeline"):
+            if not found.of("distillgate"):
                 libraries.add(found.module.partition(".")[0])
             elif own(found) not in seen:
                 waiting.append(own(found))

@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import dspy
+from distillgate.config import load_config
+from distillgate.run.lifecycle import Lifecycle
+from distillgate.stages.graph import EVALUATIONS
 
-from pipeline.lifecycle import Lifecycle
-from pipeline.settings import load_settings
-from pipeline.stages.graph import EVALUATIONS
 from tests.endpoint import Endpoint, served
 from tests.projects import write_project
 
@@ -70,7 +70,7 @@ def test_nothing_secret_is_saved(recorded):
 
 def test_a_report_without_a_price_stands_and_says_which(recorded):
     profile = dataclasses.replace(recorded.profile, machine_usd_per_hour=None)
-    lifecycle = Lifecycle(dataclasses.replace(recorded.settings, profile=profile))
+    lifecycle = Lifecycle(dataclasses.replace(recorded.config, profile=profile))
     lifecycle.scorecard("student")
     report = lifecycle.report()
     assert math.isnan(report.cost_per_1000["student"])
@@ -81,7 +81,7 @@ def test_what_reads_like_a_secret_in_the_env_file_gets_on_no_tape(tmp_path):
     with served(Endpoint()) as endpoint:
         write_project(tmp_path, endpoint.url)
         (tmp_path / ".env").write_text("HOUSE_TOKEN=I would say that\n")
-        lifecycle = Lifecycle(load_settings(tmp_path), record=("student",))
+        lifecycle = Lifecycle(load_config(tmp_path), record=("student",))
         lifecycle.scorecard("student")
     tape = lifecycle.recordings.path("student").read_text("utf-8")
     assert "[secret:env:HOUSE_TOKEN] this is news" in tape

@@ -4,14 +4,13 @@ import json
 import math
 
 import pytest
-
-from pipeline.comparison import Comparison
-from pipeline.cost import Economics, StageCost
-from pipeline.report.machine import as_json
-from pipeline.report.table import LifecycleReport
-from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.settings import Gate
-from pipeline.verdict import Verdict
+from distillgate.config import Gate
+from distillgate.money.ledger import Economics, StageCost
+from distillgate.report.machine import as_json
+from distillgate.report.table import LifecycleReport
+from distillgate.results.comparison import Comparison
+from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.verdict import Verdict
 
 
 def card(stage, bits):

@@ -4,8 +4,7 @@ import dspy
 import pytest
 from dspy.utils.dummies import DummyLM
 from dspy.utils.exceptions import AdapterParseError
-
-from pipeline.tasks.news import CATEGORIES, NewsClassifier, category_match, entity_f1
+from news.task import CATEGORIES, NewsClassifier, category_match, entity_f1
 
 EXPECTED = dspy.Example(category="health", entities=["Umeå", "Ragnhild Stenudd"])
 ANSWER = {"reasoning": "A trial.", "category": "health", "entities": '["Umeå"]', "summary": "Pupils sleep longer."}

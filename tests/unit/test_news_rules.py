@@ -1,8 +1,7 @@
 """What the news task demands of each golden row on top of the general rules."""
 
 import pytest
-
-from pipeline.tasks.news import CATEGORIES, task
+from news.task import CATEGORIES, task
 
 ARTICLE = (
     "The harbour master of Portamarra, Ines Oluwole, said on Tuesday that the night ferry would sail again once its "

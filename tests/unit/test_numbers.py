@@ -3,8 +3,7 @@
 import math
 
 import pytest
-
-from pipeline.report.numbers import (
+from distillgate.results.numbers import (
     NONE,
     count,
     decimal,

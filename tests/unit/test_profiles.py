@@ -3,9 +3,8 @@
 import datetime
 
 import pytest
-
-from pipeline.profiles import FineTuning, ModelSpec, Profile, parse_profile
-from pipeline.tables import Table
+from distillgate.profiles import FineTuning, ModelSpec, Profile, parse_profile
+from distillgate.tables import Table
 
 END = datetime.date(2027, 1, 14)
 

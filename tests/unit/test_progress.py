@@ -3,9 +3,8 @@
 import io
 
 import pytest
-
-from pipeline.figures import Figures
-from pipeline.report.progress import EVERY, Bar, Lines, progress_line
+from distillgate.money.figures import Figures
+from distillgate.report.progress import EVERY, Bar, Lines, progress_line
 
 
 def figures(done=30, expected=120, **changes):

@@ -4,8 +4,7 @@ import json
 import math
 
 import pytest
-
-from pipeline.scorecard import ItemResult, Rate, Scorecard
+from distillgate.results.scorecard import ItemResult, Rate, Scorecard
 
 
 def item(number=1, correct=True, **changes):

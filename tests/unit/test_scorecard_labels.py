@@ -1,8 +1,7 @@
 """How well each label is found, and what is taken for what."""
 
 import pytest
-
-from pipeline.scorecard import ItemResult, Scorecard
+from distillgate.results.scorecard import ItemResult, Scorecard
 
 
 def card(pairs):

@@ -3,10 +3,9 @@
 import datetime
 
 import pytest
-
-from pipeline.errors import SettingsError
-from pipeline.profiles import Price
-from pipeline.settings import Gate, find_root, load_settings, secret
+from distillgate.config import Gate, find_root, load_config, secret
+from distillgate.errors import ConfigError
+from distillgate.profiles import Price
 
 TWO_PROFILES = """
 [tool.distillgate]
@@ -58,48 +57,48 @@ def root(tmp_path):
 def test_the_profile_is_the_argument_then_the_variable_then_the_tables(root, monkeypatch, argument, variable, chosen):
     if variable is not None:
         monkeypatch.setenv("DISTILLGATE_PROFILE", variable)
-    assert load_settings(root, argument).profile.name == chosen
+    assert load_config(root, argument).profile.name == chosen
 
 
 def test_a_table_without_a_profile_key_means_the_profile_called_local(root):
     path = root / "pyproject.toml"
     path.write_text(TWO_PROFILES.replace('profile = "in-table"', "").replace("in-table", "local"), "utf-8")
-    assert load_settings(root).profile.name == "local"
+    assert load_config(root).profile.name == "local"
 
 
 def test_an_undefined_profile_is_an_error_listing_the_defined_ones(root):
-    with pytest.raises(SettingsError, match=r"no profile 'other'; .*: in-table, in-environment, argument$"):
-        load_settings(root, "other")
+    with pytest.raises(ConfigError, match=r"no profile 'other'; .*: in-table, in-environment, argument$"):
+        load_config(root, "other")
 
 
 def test_folders_are_taken_from_the_root_of_the_project(root):
-    settings = load_settings(root)
+    settings = load_config(root)
     assert (settings.golden, settings.cassettes) == (root / "golden", root / "cassettes")
 
 
 def test_all_profiles_are_named_in_the_order_of_the_file(root):
-    assert load_settings(root).profiles == ("in-table", "in-environment", "argument")
+    assert load_config(root).profiles == ("in-table", "in-environment", "argument")
 
 
 def test_gates_carry_their_bounds(root):
-    assert load_settings(root).gates == {
+    assert load_config(root).gates == {
         "retention": Gate("retention", minimum=0.9),
         "latency_ratio": Gate("latency_ratio", maximum=1.0),
     }
 
 
 def test_both_models_share_the_endpoint_of_their_profile(root):
-    profile = load_settings(root, "in-environment").profile
+    profile = load_config(root, "in-environment").profile
     assert {model.api_base for model in (profile.teacher, profile.student)} == {"http://127.0.0.1:1/v1"}
 
 
 def test_a_models_own_key_goes_before_that_of_its_profile(root):
-    profile = load_settings(root, "in-environment").profile
+    profile = load_config(root, "in-environment").profile
     assert (profile.teacher.api_key_env, profile.student.api_key_env) == ("OWN_KEY", "SHARED_KEY")
 
 
 def test_a_profile_carries_prices_retirement_and_tuning(root):
-    profile = load_settings(root, "in-environment").profile
+    profile = load_config(root, "in-environment").profile
     assert profile.student.price == Price(input=0.15, output=0.6, cached_input=0.075)
     assert profile.teacher.retires == datetime.date(2027, 1, 14)
     assert (profile.machine_usd_per_hour, profile.teacher.temperature) == (1.0, 1.0)
@@ -112,20 +111,20 @@ def test_unfinished_recordings_fail_unless_the_table_says_skip(root, value, skip
     if value:
         path = root / "pyproject.toml"
         path.write_text(TWO_PROFILES.replace("[tool.distillgate]", f'[tool.distillgate]\nunfinished = "{value}"'))
-    assert load_settings(root).skip_unfinished is skips
+    assert load_config(root).skip_unfinished is skips
 
 
 @pytest.mark.parametrize(("line", "budget"), [("", 5.0), ("tape_budget_mb = 12", 12.0)], ids=["default", "table"])
 def test_tapes_have_a_budget(root, line, budget):
     path = root / "pyproject.toml"
     path.write_text(TWO_PROFILES.replace("[tool.distillgate]\n", f"[tool.distillgate]\n{line}\n"))
-    assert load_settings(root).tape_budget_mb == budget
+    assert load_config(root).tape_budget_mb == budget
 
 
 @pytest.mark.parametrize("profile", ["local", "openai"])
 def test_the_settings_of_this_project_load(pytestconfig, profile):
     root = find_root(pytestconfig.rootpath)
-    assert load_settings(root, profile).profile.name == profile
+    assert load_config(root, profile).profile.name == profile
 
 
 def test_the_root_is_the_nearest_folder_upwards_with_the_table(root):
@@ -137,20 +136,20 @@ def test_the_root_is_the_nearest_folder_upwards_with_the_table(root):
 
 def test_without_a_table_anywhere_the_error_says_what_to_add(tmp_path):
     top = type(tmp_path)(tmp_path.anchor)
-    with pytest.raises(SettingsError, match=r"no pyproject\.toml with a \[tool\.distillgate\] table"):
+    with pytest.raises(ConfigError, match=r"no pyproject\.toml with a \[tool\.distillgate\] table"):
         find_root(top)
 
 
-@pytest.mark.parametrize("read", [find_root, load_settings])
+@pytest.mark.parametrize("read", [find_root, load_config])
 def test_broken_toml_is_an_error_naming_file_and_line(tmp_path, read):
     (tmp_path / "pyproject.toml").write_text("[tool.distillgate]\ntask = \n")
-    with pytest.raises(SettingsError, match=r"pyproject\.toml: .*line 2"):
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: .*line 2"):
         read(tmp_path)
 
 
 def test_a_folder_without_pyproject_is_an_error_naming_the_file(tmp_path):
-    with pytest.raises(SettingsError, match=r"pyproject\.toml: .*No such file"):
-        load_settings(tmp_path)
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: .*No such file"):
+        load_config(tmp_path)
 
 
 @pytest.mark.parametrize(

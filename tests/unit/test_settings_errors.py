@@ -3,9 +3,8 @@
 import re
 
 import pytest
-
-from pipeline.errors import SettingsError
-from pipeline.settings import load_settings
+from distillgate.config import load_config
+from distillgate.errors import ConfigError
 
 SOUND = """
 [tool.distillgate]
@@ -86,7 +85,7 @@ BROKEN = [
 def load(root, replaced="", by=""):
     assert replaced in SOUND
     (root / "pyproject.toml").write_text(SOUND.replace(replaced, by, 1) if replaced else SOUND, "utf-8")
-    return load_settings(root, "small")
+    return load_config(root, "small")
 
 
 def test_the_table_that_these_cases_break_is_sound(tmp_path):
@@ -95,18 +94,18 @@ def test_the_table_that_these_cases_break_is_sound(tmp_path):
 
 @pytest.mark.parametrize(("replaced", "by", "key", "valid"), UNKNOWN)
 def test_an_unknown_key_is_an_error_naming_it_and_the_valid_ones(tmp_path, replaced, by, key, valid):
-    with pytest.raises(SettingsError, match=rf"^{re.escape(key)} is unknown; valid: .*\b{valid}\b"):
+    with pytest.raises(ConfigError, match=rf"^{re.escape(key)} is unknown; valid: .*\b{valid}\b"):
         load(tmp_path, replaced, by)
 
 
 @pytest.mark.parametrize(("replaced", "by", "message"), BROKEN)
 def test_a_broken_value_is_an_error_naming_its_key_and_what_is_wrong(tmp_path, replaced, by, message):
-    with pytest.raises(SettingsError, match=re.escape(message)):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         load(tmp_path, replaced, by)
 
 
 @pytest.mark.parametrize("tool", ["", "[tool.distillgate]\n", "[tool]\ndistillgate = 3\n"])
 def test_a_table_without_profiles_is_an_error_and_no_traceback(tmp_path, tool):
     (tmp_path / "pyproject.toml").write_text(tool)
-    with pytest.raises(SettingsError, match=r"no profile 'small'; .*: none|must be a table, is 3"):
-        load_settings(tmp_path, "small")
+    with pytest.raises(ConfigError, match=r"no profile 'small'; .*: none|must be a table, is 3"):
+        load_config(tmp_path, "small")

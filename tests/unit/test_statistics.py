@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
-from pipeline.scorecard import Rate
-from pipeline.statistics import Paired, difference, items_needed, ratio
+from distillgate.results.scorecard import Rate
+from distillgate.results.statistics import Paired, difference, items_needed, ratio
 
 WORLDS = 400
 """Simulated test sets a case; the share that an interval covers is then good to about 2 points (two sigma)."""

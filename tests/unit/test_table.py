@@ -3,11 +3,10 @@
 import math
 
 import pytest
-
-from pipeline.comparison import Comparison
-from pipeline.report.table import TITLES, LifecycleReport, lifecycle_table
-from pipeline.scorecard import ItemResult, Scorecard
-from pipeline.stages.graph import EVALUATIONS
+from distillgate.report.table import TITLES, LifecycleReport, lifecycle_table
+from distillgate.results.comparison import Comparison
+from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.stages.graph import EVALUATIONS
 
 
 def card(stage, answers, seconds=0.42, secondary=None, recorded="2026-10-01"):

@@ -3,9 +3,8 @@
 import datetime
 
 import pytest
-
-from pipeline.errors import SettingsError
-from pipeline.tables import Table
+from distillgate.errors import ConfigError
+from distillgate.tables import Table
 
 DAY = datetime.date(2027, 1, 14)
 
@@ -47,14 +46,14 @@ def test_a_reader_returns_a_value_of_its_type(reader, value, read):
     ],
 )
 def test_another_type_is_an_error_naming_key_type_and_value(reader, value, wanted):
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(ConfigError) as caught:
         getattr(Table({"key": value}, "tool.x"), reader)("key")
     assert str(caught.value) == f"tool.x.key must be {wanted}, is {value!r}"
 
 
 @pytest.mark.parametrize("reader", ["text", "number", "integer", "date", "raw"])
 def test_an_absent_key_without_default_is_an_error_naming_it(reader):
-    with pytest.raises(SettingsError, match=r"^tool\.x\.key is missing$"):
+    with pytest.raises(ConfigError, match=r"^tool\.x\.key is missing$"):
         getattr(Table({}, "tool.x"), reader)("key")
 
 
@@ -66,7 +65,7 @@ def test_an_absent_key_takes_the_default(reader, default):
 
 
 def test_a_default_does_not_excuse_a_wrong_type():
-    with pytest.raises(SettingsError, match="must be a string"):
+    with pytest.raises(ConfigError, match="must be a string"):
         Table({"key": 3}, "tool.x").text("key", None)
 
 
@@ -79,13 +78,13 @@ def test_an_absent_sub_table_is_empty():
 
 
 def test_a_key_of_a_sub_table_is_named_with_its_whole_path():
-    with pytest.raises(SettingsError, match=r"^tool\.x\.inner\.key is missing$"):
+    with pytest.raises(ConfigError, match=r"^tool\.x\.inner\.key is missing$"):
         Table({"inner": {}}, "tool.x").table("inner").text("key")
 
 
 @pytest.mark.parametrize("value", [3, "text", [1]])
 def test_a_value_where_a_table_belongs_is_an_error_naming_its_path(value):
-    with pytest.raises(SettingsError, match=r"^\[tool\.x\.inner\] must be a table, is "):
+    with pytest.raises(ConfigError, match=r"^\[tool\.x\.inner\] must be a table, is "):
         Table({"inner": value}, "tool.x").table("inner")
 
 
@@ -100,5 +99,5 @@ def test_an_unread_key_is_unknown_and_what_was_asked_for_is_valid():
     table = Table({"b": 1, "typo": 2}, "tool.x")
     table.integer("b")
     table.text("a", None)
-    with pytest.raises(SettingsError, match=r"^tool\.x\.typo is unknown; valid: a, b$"):
+    with pytest.raises(ConfigError, match=r"^tool\.x\.typo is unknown; valid: a, b$"):
         table.done()

@@ -4,12 +4,11 @@ import re
 import sys
 
 import pytest
-
-from pipeline.errors import SettingsError
-from pipeline.task import Task, load_task
+from distillgate.errors import ConfigError
+from distillgate.task import Task, load_task
 
 MODULE = """
-from pipeline.task import Task
+from distillgate.task import Task
 
 task = Task("tickets", lambda: None, lambda *_: True, ("bug", "wish"), ("body",), "kind")
 not_one = {"name": "tickets"}
@@ -49,7 +48,7 @@ def test_a_task_is_found_by_module_and_attribute(module):
     ],
 )
 def test_a_reference_of_another_form_is_an_error_showing_the_form(reference):
-    with pytest.raises(SettingsError, match=re.escape(f"task = {reference!r} is not of the form 'module:attribute'")):
+    with pytest.raises(ConfigError, match=re.escape(f"task = {reference!r} is not of the form 'module:attribute'")):
         load_task(reference)
 
 
@@ -58,23 +57,25 @@ def test_a_reference_of_another_form_is_an_error_showing_the_form(reference):
     [
         pytest.param("no_such_module_here:task", "no_such_module_here", id="module"),
         pytest.param("no_such_package_here.tasks:task", "no_such_package_here", id="package"),
-        pytest.param("pipeline.no_such_module_here:task", "pipeline.no_such_module_here", id="module-of-a-package"),
+        pytest.param(
+            "distillgate.no_such_module_here:task", "distillgate.no_such_module_here", id="module-of-a-package"
+        ),
     ],
 )
 def test_a_missing_module_is_an_error_naming_it(reference, missing):
-    with pytest.raises(SettingsError, match=rf"no module '{re.escape(missing)}'; is the package .* installed"):
+    with pytest.raises(ConfigError, match=rf"no module '{re.escape(missing)}'; is the package .* installed"):
         load_task(reference)
 
 
 def test_a_module_missing_to_the_tasks_own_is_named_too(module):
     module("a_task_in_need", "import no_such_dependency\n")
-    with pytest.raises(SettingsError, match=r"'a_task_in_need:task': no module 'no_such_dependency'"):
+    with pytest.raises(ConfigError, match=r"'a_task_in_need:task': no module 'no_such_dependency'"):
         load_task("a_task_in_need:task")
 
 
 def test_a_missing_attribute_is_an_error_naming_it(module):
     module("another_sound_task")
-    with pytest.raises(SettingsError, match="another_sound_task has no 'tsk'"):
+    with pytest.raises(ConfigError, match="another_sound_task has no 'tsk'"):
         load_task("another_sound_task:tsk")
 
 
@@ -86,5 +87,5 @@ def test_an_attribute_error_inside_the_module_is_not_taken_for_a_missing_task(mo
 
 def test_something_else_than_a_task_is_an_error_naming_its_type(module):
     module("a_third_sound_task")
-    with pytest.raises(SettingsError, match=r"'a_third_sound_task:not_one' is a dict, not a pipeline\.task\.Task"):
+    with pytest.raises(ConfigError, match=r"'a_third_sound_task:not_one' is a dict, not a distillgate\.task\.Task"):
         load_task("a_third_sound_task:not_one")

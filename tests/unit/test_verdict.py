@@ -3,9 +3,8 @@
 import math
 
 import pytest
-
-from pipeline.settings import Gate
-from pipeline.verdict import Verdict
+from distillgate.config import Gate
+from distillgate.results.verdict import Verdict
 
 
 def verdict(value, limits=None, sure=False, minimum=0.9, n=240, **more):

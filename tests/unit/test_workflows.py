@@ -35,7 +35,7 @@ def test_forks_do_not_get_to_the_keys(name):
 
 @pytest.mark.parametrize("name", WITH_KEYS)
 def test_a_budget_bounds_it(name):
-    assert any("--max-cost" in step.get("run", "") for step in JOBS[name]["steps"])
+    assert any("--distill-max-cost" in step.get("run", "") for step in JOBS[name]["steps"])
 
 
 def test_inputs_reach_no_shell_but_as_variables():

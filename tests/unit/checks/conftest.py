@@ -4,12 +4,11 @@ import datetime
 import shutil
 
 import pytest
-
-from pipeline.checks.profile import check_files
-from pipeline.replay import environment
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
-from pipeline.settings import load_settings
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.storage import Recording, read, write
+from distillgate.checks.profile import check_files
+from distillgate.config import load_config
+from distillgate.secrets import known as environment
 
 TODAY = datetime.date(2026, 1, 1)
 
@@ -20,7 +19,7 @@ def project(recorded_lifecycle, tmp_path, monkeypatch):
     for name in ("DISTILLGATE_PROFILE", "CLOUD_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(environment, "_remembered", {})  # secrets of other tests
-    return shutil.copytree(recorded_lifecycle.settings.root, tmp_path / "project")
+    return shutil.copytree(recorded_lifecycle.config.root, tmp_path / "project")
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def found(project):
     """What the cheap checks find, of one kind or of all."""
 
     def found(kind=None, profile="loopback", today=TODAY):
-        findings = check_files(load_settings(project, profile), "news", today)
+        findings = check_files(load_config(project, profile), "news", today)
         return [finding for finding in findings if kind in (None, finding.kind)]
 
     return found

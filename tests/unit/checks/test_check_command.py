@@ -1,4 +1,4 @@
-"""`python -m pipeline check`: lines for people, a list for machines, an exit code for CI."""
+"""`distillgate check`: lines for people, a list for machines, an exit code for CI."""
 
 import json
 import os
@@ -6,15 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import distillgate
 import pytest
-
-import pipeline
-from pipeline.__main__ import main
-from pipeline.stages.graph import STAGES
+from distillgate.cli import main
+from distillgate.stages.graph import STAGES
 
 WITHOUT_DSPY = """
 import sys
-from pipeline.__main__ import main
+from distillgate.cli import main
 code = main(["check"])
 sys.exit(2 if "dspy" in sys.modules else code)
 """
@@ -42,7 +41,7 @@ def test_an_error_is_a_line_with_its_remedy_and_exit_code_1(run, rerecord):
     assert code == 1
     assert printed.splitlines()[0] == (
         "error student: recorded with openai/pupil, but the profile now names openai/student → "
-        "pytest --profile loopback --record=student"
+        "pytest --distill-profile loopback --distill-record=student"
     )
 
 
@@ -55,7 +54,10 @@ def test_warnings_leave_the_exit_code_at_0(run, rerecord):
 def test_a_profile_is_chosen_by_its_option(run):
     code, printed = run("--profile", "cloud")
     assert code == 1
-    assert "error: profile 'cloud' has no recording → pytest --profile cloud --record" in printed.splitlines()
+    assert (
+        "error: profile 'cloud' has no recording → pytest --distill-profile cloud --distill-record"
+        in printed.splitlines()
+    )
 
 
 def test_json_is_a_list_of_objects(run, rerecord):
@@ -82,6 +84,6 @@ def test_json_of_a_replay_is_nothing_but_json(run, rerecord, tape, settings):
 
 def test_a_broken_tape_is_found_without_dspy(project, tape):
     tape("student").write_bytes(b"")
-    environment = os.environ | {"PYTHONPATH": str(Path(pipeline.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(distillgate.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", WITHOUT_DSPY], cwd=project, env=environment, check=False)
     assert done.returncode == 1

@@ -4,9 +4,8 @@ import shutil
 
 import orjson
 import pytest
-
-from pipeline.replay.cassette import journal_path
-from pipeline.stages.graph import STAGES
+from distillgate.cassette.session import journal_path
+from distillgate.stages.graph import STAGES
 
 STUDENT = "cassettes/news/loopback/student.jsonl"
 
@@ -49,7 +48,7 @@ def test_a_damaged_tape_is_restored_or_recorded_again(tape, found):
     tape("student").write_bytes(b"")
     (finding,) = found("broken")
     assert finding.remedy == (
-        f"git restore {STUDENT}; if it was committed so: pytest --profile loopback --record=student"
+        f"git restore {STUDENT}; if it was committed so: pytest --distill-profile loopback --distill-record=student"
     )
 
 
@@ -147,7 +146,7 @@ def test_a_recording_of_which_no_stage_is_whole_concerns_the_profile(tape, found
     for stage in STAGES:
         tape(stage).rename(journal_path(tape(stage)))
     assert [(finding.stages, finding.remedy) for finding in found("unfinished")] == [
-        ((), "pytest --profile loopback --record")
+        ((), "pytest --distill-profile loopback --distill-record")
     ]
 
 
@@ -160,7 +159,7 @@ def test_a_profile_without_a_recording_is_told_to_make_one(found):
     (finding,) = found("unrecorded", profile="cloud")
     assert (finding.message, finding.remedy) == (
         "profile 'cloud' has no recording",
-        "pytest --profile cloud --record",
+        "pytest --distill-profile cloud --distill-record",
     )
 
 

@@ -4,11 +4,10 @@ import dataclasses
 
 import orjson
 import pytest
-
-from pipeline.checks.prompts import changed_prompts, system_prompts
-from pipeline.checks.shelf import read_shelf
-from pipeline.settings import load_settings
-from pipeline.tasks import news
+from distillgate.checks.prompts import changed_prompts, system_prompts
+from distillgate.checks.shelf import read_shelf
+from distillgate.config import load_config
+from news import task as news
 
 
 def reworded(old, new):
@@ -33,7 +32,7 @@ def saved(project):
 @pytest.fixture
 def compared(project, saved):
     """What comparing the prompts finds."""
-    return lambda task=news.task: list(changed_prompts(read_shelf(load_settings(project), "news"), task, saved))
+    return lambda task=news.task: list(changed_prompts(read_shelf(load_config(project), "news"), task, saved))
 
 
 def test_the_prompts_of_a_recorded_project_are_those_on_its_tapes(compared):
@@ -59,7 +58,7 @@ def test_a_difference_that_does_not_print_is_shown_as_an_escape(compared):
 def test_a_changed_prompt_is_an_error_mended_by_recording(compared):
     (finding,) = compared(reworded("who governs", "who rules"))
     assert finding.severity == "error"
-    assert finding.remedy.startswith("pytest --profile loopback --record=teacher,optimize,")
+    assert finding.remedy.startswith("pytest --distill-profile loopback --distill-record=teacher,optimize,")
 
 
 def test_other_instructions_in_the_saved_program_concern_the_optimised_stages(compared, saved):
@@ -91,5 +90,5 @@ def test_a_program_that_composes_its_prompts_is_left_to_a_replay(compared, rerec
 
 def test_a_system_prompt_is_what_the_stages_send(project):
     (prompt,) = system_prompts(news.task.program())
-    tape = read_shelf(load_settings(project), "news").tapes["student"]
+    tape = read_shelf(load_config(project), "news").tapes["student"]
     assert {i.request.body["messages"][0]["content"] for i in tape.interactions} == {prompt}

@@ -5,10 +5,9 @@ import datetime
 import importlib.metadata
 
 import pytest
-
-from pipeline.replay.opening import content
-from pipeline.replay.storage import read
-from pipeline.stages.graph import STAGES, UPSTREAM
+from distillgate.cassette.opening import content
+from distillgate.cassette.storage import read
+from distillgate.stages.graph import STAGES, UPSTREAM
 
 
 def slower(held):
@@ -41,7 +40,7 @@ def test_changed_data_is_mended_by_recording_every_stage_that_it_concerns(projec
     rerecord("teacher", data="sha256:0123456789abcdef")
     rerecord("student", data="sha256:0123456789abcdef")
     (finding,) = found("data")
-    assert finding.remedy == "pytest --profile loopback --record=teacher,student"
+    assert finding.remedy == "pytest --distill-profile loopback --distill-record=teacher,student"
 
 
 def test_data_that_cannot_be_read_is_named_with_its_line(project, found):

@@ -3,22 +3,21 @@
 import dataclasses
 
 import pytest
-
-from pipeline.checks.profile import check
-from pipeline.checks.replays import replayed
-from pipeline.lifecycle import Lifecycle
-from pipeline.settings import load_settings
-from pipeline.stages.graph import STAGES
+from distillgate.checks.profile import check
+from distillgate.checks.replays import replayed
+from distillgate.config import load_config
+from distillgate.run.lifecycle import Lifecycle
+from distillgate.stages.graph import STAGES
 
 
 @pytest.fixture
 def replay(project):
     """What replaying these stages finds."""
-    return lambda *stages: list(replayed(Lifecycle(load_settings(project)), set(STAGES) - set(stages)))
+    return lambda *stages: list(replayed(Lifecycle(load_config(project)), set(STAGES) - set(stages)))
 
 
 def test_a_recorded_project_replays(project):
-    assert check(load_settings(project), replay=True) == []
+    assert check(load_config(project), replay=True) == []
 
 
 def test_a_request_without_an_answer_is_a_miss(replay, rerecord):

@@ -1,8 +1,7 @@
 """A secret on a tape is found by its line, and not written anywhere else."""
 
 import pytest
-
-from pipeline.replay.cassette import journal_path
+from distillgate.cassette.session import journal_path
 
 SECRET = "The main statement"
 """What the loopback teacher says in each answer; as the value of a key it stands on every line."""

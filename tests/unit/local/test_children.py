@@ -4,8 +4,7 @@ import asyncio
 import sys
 
 import pytest
-
-from pipeline.local import children
+from distillgate.local import children
 
 SLEEPS = (sys.executable, "-c", "import time; time.sleep(60)")
 

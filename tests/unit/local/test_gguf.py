@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pipeline.errors import LocalEndpointError
+from distillgate.errors import LocalEndpointError
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"
 torch = pytest.importorskip("torch", reason=WITHOUT_EXTRA)
 pytest.importorskip("transformers", reason=WITHOUT_EXTRA)
 gguf = pytest.importorskip("gguf", reason=WITHOUT_EXTRA)
 
-from pipeline.local.gguf import export_gguf, load_model, load_tokenizer  # noqa: E402 - needs the extra
+from distillgate.local.gguf import export_gguf, load_model, load_tokenizer  # noqa: E402 - needs the extra
 
 PROBE = torch.arange(3, 63).reshape(2, 30)
 

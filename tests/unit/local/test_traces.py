@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import LocalEndpointError
+from distillgate.errors import LocalEndpointError
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"
 pytest.importorskip("torch", reason=WITHOUT_EXTRA)
 pytest.importorskip("transformers", reason=WITHOUT_EXTRA)
 pytest.importorskip("gguf", reason=WITHOUT_EXTRA)
 
-from pipeline.local.gguf import load_tokenizer  # noqa: E402 - needs the extra
-from pipeline.local.traces import (  # noqa: E402
+from distillgate.local.gguf import load_tokenizer  # noqa: E402 - needs the extra
+from distillgate.local.traces import (  # noqa: E402
     Trace,
     epoch_batches,
     load_traces,

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pipeline.errors import LocalEndpointError
-from pipeline.local.training import StepReport, TrainingResult, TrainingSpec, main, run_job
+from distillgate.errors import LocalEndpointError
+from distillgate.local.training import StepReport, TrainingResult, TrainingSpec, main, run_job
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"
 pytest.importorskip("torch", reason=WITHOUT_EXTRA)
@@ -67,14 +66,14 @@ def test_each_step_can_be_read_as_soon_as_it_is_done(
         lines_before_a_step.append((job / "events.jsonl").read_text().count("\n"))
         return 1.0, 0.5
 
-    monkeypatch.setattr("pipeline.local.steps.Steps.take", take)
+    monkeypatch.setattr("distillgate.local.steps.Steps.take", take)
     assert run_job(job)
     assert lines_before_a_step == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_terminated_job_ends_at_once_and_claims_nothing(spec: TrainingSpec, tmp_path: Path) -> None:
     job = job_folder(tmp_path / "job", replace(spec, n_epochs=100_000).to_json())
-    command = [sys.executable, "-m", "pipeline.local.training", str(job)]
+    command = [sys.executable, "-m", "distillgate.local.training", str(job)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as process:
         events = job / "events.jsonl"
         deadline = time.monotonic() + 120
@@ -106,13 +105,13 @@ def test_a_failed_job_says_why_in_one_sentence(
     def out_of_memory(*args: object) -> None:
         raise MemoryError("no memory for the optimizer")
 
-    monkeypatch.setattr("pipeline.local.steps.Steps.take", out_of_memory)
+    monkeypatch.setattr("distillgate.local.steps.Steps.take", out_of_memory)
     assert failed(tmp_path, spec.to_json()).startswith("training broke off: MemoryError('no memory")
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_without_the_extra_a_job_names_it(spec: TrainingSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "pipeline.local.gguf")
+    monkeypatch.delitem(sys.modules, "distillgate.local.gguf")
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "'torch' is not installed" in (message := failed(tmp_path, spec.to_json()))
     assert "distillgate[local]" in message

@@ -15,6 +15,6 @@ def outside_of_github(monkeypatch):
 @pytest.fixture
 def project(recorded_lifecycle, tmp_path, monkeypatch):
     """A copy, as the working folder."""
-    folder = shutil.copytree(recorded_lifecycle.settings.root, tmp_path / "project")
+    folder = shutil.copytree(recorded_lifecycle.config.root, tmp_path / "project")
     monkeypatch.chdir(folder)
     return folder

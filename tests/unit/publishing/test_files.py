@@ -3,10 +3,11 @@
 import pytest
 
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
-from pipeline.__main__ import main
-from pipeline.errors import ReportError
-from pipeline.lifecycle import Lifecycle
-from pipeline.publishing.files import append_to_job_summary, write_report
+from distillgate.cli import main
+from distillgate.errors import ReportError
+from distillgate.report.files import append_to_job_summary, write_report
+from distillgate.run.lifecycle import Lifecycle
+
 from tests.reports import made_up
 
 

@@ -1,20 +1,19 @@
 """What the reports show is gathered from what ran: all of it, and nothing is run for it."""
 
 import pytest
-
-from pipeline.lifecycle import Lifecycle
-from pipeline.publishing.gather import NOT_ASKED, gathered, measured, prompts, summarised
-from pipeline.settings import load_settings
+from distillgate.config import load_config
+from distillgate.report.gather import NOT_ASKED, gathered, measured, prompts, summarised
+from distillgate.run.lifecycle import Lifecycle
 
 
 @pytest.fixture(scope="module")
 def run(replayed_lifecycle):
-    return gathered(replayed_lifecycle, measured(replayed_lifecycle)[0], replayed_lifecycle.settings.root / "report")
+    return gathered(replayed_lifecycle, measured(replayed_lifecycle)[0], replayed_lifecycle.config.root / "report")
 
 
 def test_every_bound_is_measured(replayed_lifecycle):
     verdicts, unmeasured = measured(replayed_lifecycle)
-    assert list(verdicts) == list(replayed_lifecycle.settings.gates)
+    assert list(verdicts) == list(replayed_lifecycle.config.gates)
     assert unmeasured == {}
 
 
@@ -24,18 +23,18 @@ def test_a_gate_without_a_price_is_named_with_its_reason(project):
         "[tool.distillgate.gates]", "[tool.distillgate.gates]\ncost_reduction = { min = 2 }"
     )
     (project / "pyproject.toml").write_text(text, "utf-8")
-    _, unmeasured = measured(Lifecycle(load_settings(project, "loopback")))
+    _, unmeasured = measured(Lifecycle(load_config(project, "loopback")))
     assert "no price is known for 'teacher'" in unmeasured["cost_reduction"]
 
 
 def test_gates_that_no_test_asked_for_are_named(replayed_lifecycle):
     run = summarised(replayed_lifecycle, {})
-    assert set(run.unmeasured) == set(replayed_lifecycle.settings.gates)
+    assert set(run.unmeasured) == set(replayed_lifecycle.config.gates)
     assert set(run.unmeasured.values()) == {NOT_ASKED}
 
 
 def test_nothing_is_run_for_a_report(project):
-    lifecycle = Lifecycle(load_settings(project, "loopback"))
+    lifecycle = Lifecycle(load_config(project, "loopback"))
     lifecycle.scorecard("student")
     run = gathered(lifecycle, {}, project)
     assert list(run.summary.scorecards) == list(run.headers) == ["student"]
@@ -63,7 +62,7 @@ def test_every_item_leads_to_its_line_of_the_tape(replayed_lifecycle, run):
 def test_at_github_a_line_is_linked_at_its_commit(replayed_lifecycle, monkeypatch):
     for name, value in {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "SHA": "c0ffee"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    run = gathered(replayed_lifecycle, {}, replayed_lifecycle.settings.root)
+    run = gathered(replayed_lifecycle, {}, replayed_lifecycle.config.root)
     place = next(iter(run.places["distilled"].values()))
     assert place.address.startswith("https://github.com/a/b/blob/c0ffee/cassettes/news/loopback/distilled.jsonl#L")
 
@@ -79,14 +78,14 @@ def test_prompts_are_those_of_the_program_and_of_its_saved_optimised_form(replay
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"classify": {}}', b'{"classify": 1}'])
 def test_a_saved_program_that_cannot_be_read_is_said(project, content):
-    lifecycle = Lifecycle(load_settings(project, "loopback"))
+    lifecycle = Lifecycle(load_config(project, "loopback"))
     (lifecycle.artefacts / "optimize.json").write_bytes(content)
     (note,) = gathered(lifecycle, {}, project).notes
     assert note.startswith("The saved optimised program optimize.json cannot be read")
 
 
 def test_a_saved_program_that_is_missing_is_said(project):
-    lifecycle = Lifecycle(load_settings(project, "loopback"))
+    lifecycle = Lifecycle(load_config(project, "loopback"))
     (lifecycle.artefacts / "optimize.json").unlink()
     assert gathered(lifecycle, {}, project).notes[0].startswith("There is no saved optimised program")
 

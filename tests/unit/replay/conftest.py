@@ -6,9 +6,8 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 
 import pytest
-
-from pipeline.models import NO_KEY, make_lm
-from pipeline.profiles import ModelSpec
+from distillgate.profiles import ModelSpec
+from distillgate.run.models import NO_KEY, make_lm
 
 NOWHERE = "http://endpoint.invalid/v1"
 

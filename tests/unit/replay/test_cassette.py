@@ -5,13 +5,12 @@ import socket
 from contextlib import suppress
 
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording, replaying
+from distillgate.errors import CassetteError, NetworkBlockedError
 from dspy.utils.exceptions import LMError
 
-from pipeline.errors import CassetteError, NetworkBlockedError
-from pipeline.replay.cassette import journal_path, recording, replaying
-from pipeline.replay.redact import Redactor
-
-REMEDY = "pytest --record=teacher"
+REMEDY = "pytest --distill-record=teacher"
 
 
 @pytest.fixture

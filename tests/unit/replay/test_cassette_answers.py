@@ -4,15 +4,14 @@ import gzip
 
 import httpx
 import pytest
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.session import recording, replaying
+from distillgate.cassette.storage import Recording, write
 from vcr.request import Request
 
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, write
-
-REMEDY = "pytest --record=distill"
+REMEDY = "pytest --distill-record=distill"
 JSON = "application/json"
 URL = "http://endpoint.invalid/v1/x"
 

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import recording, replaying
 
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.redact import Redactor
-
-REMEDY = "pytest --record=teacher"
+REMEDY = "pytest --distill-record=teacher"
 
 
 @pytest.fixture

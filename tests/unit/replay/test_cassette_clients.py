@@ -8,15 +8,14 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import recording, replaying
+from distillgate.errors import CassetteMissError
+from distillgate.run.models import NO_KEY
 from dspy._vendor.lm15 import transports
 from openai import APIConnectionError
 
-from pipeline.errors import CassetteMissError
-from pipeline.models import NO_KEY
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.redact import Redactor
-
-REMEDY = "pytest --record=distill"
+REMEDY = "pytest --distill-record=distill"
 CHAT = {"model": "teacher", "messages": [{"role": "user", "content": "Who won?"}]}
 
 

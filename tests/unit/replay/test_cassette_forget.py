@@ -1,12 +1,11 @@
 """Pins that a recording can drop what no replay will ask for."""
 
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording, replaying
+from distillgate.cassette.storage import read
 
-from pipeline.replay.cassette import journal_path, recording, replaying
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import read
-
-REMEDY = "pytest --record=distill"
+REMEDY = "pytest --distill-record=distill"
 
 
 def jobs_only(path):

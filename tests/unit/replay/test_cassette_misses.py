@@ -4,13 +4,12 @@ import re
 from contextlib import suppress
 
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import recording, replaying
+from distillgate.errors import CassetteMissError
 from dspy.utils.exceptions import LMError
 
-from pipeline.errors import CassetteMissError
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.redact import Redactor
-
-REMEDY = "pytest --record=teacher"
+REMEDY = "pytest --distill-record=teacher"
 
 
 @pytest.fixture

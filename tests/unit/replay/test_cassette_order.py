@@ -1,13 +1,12 @@
 """Pins which of several answers to the same request a replay gives."""
 
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import recording, replaying
+from distillgate.cassette.storage import read
+from distillgate.errors import CassetteError
 
-from pipeline.errors import CassetteError
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import read
-
-REMEDY = "pytest --record=teacher"
+REMEDY = "pytest --distill-record=teacher"
 
 
 def test_samples_replay_in_the_order_in_which_they_were_drawn(path, endpoint, teacher, ask):

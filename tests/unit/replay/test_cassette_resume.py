@@ -5,12 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording, replaying
+from distillgate.cassette.storage import read
 
-from pipeline.replay.cassette import journal_path, recording, replaying
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import read
-
-REMEDY = "pytest --record=teacher"
+REMEDY = "pytest --distill-record=teacher"
 
 
 class KilledError(Exception):

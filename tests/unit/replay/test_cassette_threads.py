@@ -7,14 +7,13 @@ from contextlib import contextmanager
 
 import orjson
 import pytest
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import recording, replaying
+from distillgate.errors import CassetteError, CassetteMissError
 from dspy.utils.exceptions import LMError
 from vcr.request import Request
 
-from pipeline.errors import CassetteError, CassetteMissError
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.redact import Redactor
-
-REMEDY = "pytest --record=teacher"
+REMEDY = "pytest --distill-record=teacher"
 TOPICS = [f"topic{number}" for number in range(8)]
 
 

@@ -1,6 +1,6 @@
 """Pins that the clock tells the models' time."""
 
-from pipeline.replay.clock import CallClock
+from distillgate.testing.clock import CallClock
 
 
 def test_it_advances_by_the_seconds_of_the_calls():

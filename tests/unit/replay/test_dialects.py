@@ -1,13 +1,12 @@
 """Pins that a call counts alike in whatever API of DSPy's native engine it is made."""
 
 import pytest
-
-from pipeline.models import NO_KEY, make_lm
-from pipeline.profiles import ModelSpec
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.dialects import Tokens, completes, cut_off, model_of, most_tokens, temperature, tokens
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import read
+from distillgate.cassette.dialects import Tokens, completes, cut_off, model_of, most_tokens, temperature, tokens
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import recording, replaying
+from distillgate.cassette.storage import read
+from distillgate.profiles import ModelSpec
+from distillgate.run.models import NO_KEY, make_lm
 
 OPENAI = {"prompt_tokens": 50, "completion_tokens": 9}
 RESPONSES = {"input_tokens": 50, "output_tokens": 9, "input_tokens_details": {"cached_tokens": 30}}

@@ -2,14 +2,13 @@
 
 import orjson
 import pytest
+from distillgate.cassette import packing
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.storage import Recording, read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.replay import packing
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
 
 LONG = "fp_" * 80
 

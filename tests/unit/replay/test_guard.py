@@ -11,9 +11,8 @@ from contextlib import suppress
 
 import httpx
 import pytest
-
-from pipeline.errors import NetworkBlockedError
-from pipeline.replay.guard import guarded
+from distillgate.cassette.guard import guarded
+from distillgate.errors import NetworkBlockedError
 
 HERE = ("127.0.0.1", 9)
 

@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from pipeline.errors import NetworkBlockedError
-from pipeline.replay.guard import guarded, loopback_allowed
+from distillgate.cassette.guard import guarded, loopback_allowed
+from distillgate.errors import NetworkBlockedError
 
 
 def test_a_unix_socket_is_allowed():

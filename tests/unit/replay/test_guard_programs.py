@@ -7,9 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-
-from pipeline.errors import NetworkBlockedError
-from pipeline.replay.guard import guarded
+from distillgate.cassette.guard import guarded
+from distillgate.errors import NetworkBlockedError
 
 STARTS = [
     pytest.param(lambda: subprocess.run(["curl", "http://127.0.0.1:9"], check=False), "curl", id="subprocess"),

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.opening import content
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.opening import content
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.storage import Recording, read, write
 
 
 def said(answer):

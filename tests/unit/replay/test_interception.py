@@ -4,10 +4,9 @@ import asyncio
 
 import orjson
 import pytest
-
-from pipeline.errors import InterceptionError
-from pipeline.replay.guard import guarded
-from pipeline.replay.interception import prove, transport_patches
+from distillgate.cassette.guard import guarded
+from distillgate.cassette.transports.interception import prove, transport_patches
+from distillgate.errors import InterceptionError
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 MESSAGE = {"role": "assistant", "content": "The team."}

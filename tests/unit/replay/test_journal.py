@@ -4,13 +4,12 @@ import re
 from contextlib import closing
 
 import pytest
-
-from pipeline.errors import CassetteError
-from pipeline.replay.journal import Journal
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import read
+from distillgate.cassette.journal import Journal
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.storage import read
+from distillgate.errors import CassetteError
 
 FIRST, SECOND, THIRD = (
     Interaction(Canonical("POST", "/v1/chat/completions", {"n": n}), 200, "application/json", {"n": n}, 0.25, 1)

@@ -5,23 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import distillgate
 import pytest
-
-import pipeline
-from pipeline.errors import CassetteError
-from pipeline.replay.cassette import journal_path, recording
-from pipeline.replay.journal import Journal
-from pipeline.replay.redact import Redactor
+from distillgate.cassette.journal import Journal
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.session import journal_path, recording
+from distillgate.errors import CassetteError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no advisory locks")
 
 RECORD = """
 import sys
 from pathlib import Path
-from pipeline.replay.journal import Journal
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.lines import Interaction
+from distillgate.cassette.journal import Journal
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.lines import Interaction
 journal = Journal(Path(sys.argv[1]), {"seed": 9}, Redactor())
 journal.append(Interaction(Canonical("GET", "/v1/models", None), 200, "application/json", [], 0.25, 1))
 print("recorded", flush=True)
@@ -33,7 +32,7 @@ sys.stdin.read()
 def other(path):
     """Another process that has recorded one call and is not done."""
     command = [sys.executable, "-c", RECORD, journal_path(path)]
-    root = Path(pipeline.__file__).parents[1]
+    root = Path(distillgate.__file__).parents[1]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=root, **pipes) as process:
         try:

@@ -3,9 +3,8 @@
 import httpx
 import orjson
 import pytest
+from distillgate.cassette.request import canonical, parsed
 from vcr.request import Request
-
-from pipeline.replay.matching import canonical, parsed
 
 URL = "http://127.0.0.1:8017/v1/chat/completions"
 JSON = {"Content-Type": "application/json"}

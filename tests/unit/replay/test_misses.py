@@ -1,9 +1,8 @@
 """Pins what a cassette miss tells: what was asked, what changed against the recording, and what to do."""
 
 import pytest
-
-from pipeline.replay.matching import Canonical
-from pipeline.replay.misses import MOST_LINES, explain_miss
+from distillgate.cassette.misses import MOST_LINES, explain_miss
+from distillgate.cassette.request import Canonical
 
 PATH = "/v1/chat/completions"
 
@@ -12,7 +11,7 @@ def asking(content, path=PATH, **more):
     return Canonical("POST", path, {"messages": [{"role": "user", "content": content}], **more})
 
 
-def explained(asked, *recorded, repeated=False, remedy="pytest --record=teacher"):
+def explained(asked, *recorded, repeated=False, remedy="pytest --distill-record=teacher"):
     return explain_miss(asked, recorded, repeated, "cassettes/teacher.jsonl", remedy).splitlines()
 
 
@@ -28,7 +27,7 @@ def test_it_begins_with_the_tape_and_the_request():
 
 def test_it_ends_with_the_command_that_records_again():
     last = explained(asking("Who won?"), asking("Who lost?"))[-1]
-    assert last == "If the change is intended, record again: pytest --record=teacher"
+    assert last == "If the change is intended, record again: pytest --distill-record=teacher"
 
 
 def test_it_recommends_nothing_where_there_is_no_command():

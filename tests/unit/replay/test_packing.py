@@ -4,12 +4,11 @@ import hashlib
 
 import orjson
 import pytest
-
-from pipeline.replay import packing
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
+from distillgate.cassette import packing
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.storage import Recording, read, write
 
 LONG = "You label the news. " * 20
 CHAT = {"model": "teacher", "messages": [{"role": "user", "content": "Who won?"}]}

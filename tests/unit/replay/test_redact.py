@@ -3,13 +3,13 @@
 from contextlib import closing
 
 import pytest
+from distillgate.cassette.journal import Journal
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.storage import Recording, read, write
+from distillgate.errors import CassetteError
 
-from pipeline.errors import CassetteError
-from pipeline.replay.journal import Journal
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording, read, write
 from tests.planted import KINDS, PRIVATE_KEY
 
 VALUES = [
@@ -105,7 +105,7 @@ def test_a_tuned_models_name_reaches_its_caller_as_it_came():
 
 
 def test_a_tuned_model_whose_organisation_is_replaced_has_its_price():
-    from pipeline.prices import token_dollars
+    from distillgate.money.prices import token_dollars
 
     kept = "ft:gpt-4o-mini-2024-07-18:[secret:organization]:news:Ab12Cd34"
     assert token_dollars(kept, 1000, 1000) == token_dollars(KINDS["tuned-model"].text, 1000, 1000) > 0

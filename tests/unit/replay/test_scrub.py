@@ -4,9 +4,8 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-
-from pipeline.replay.environment import remember, remembered, scrubbed
-from pipeline.replay.scrub import SHORTEST, Scrubber
+from distillgate.secrets.known import remember, remembered, scrubbed
+from distillgate.secrets.scrub import SHORTEST, Scrubber
 
 VALUE = 'pa"ss wörd\\1'
 TWICE = json.dumps(json.dumps(VALUE))
@@ -71,7 +70,7 @@ def test_a_value_that_is_no_secret_is_not_remembered(name, value):
 
 
 def test_settings_remember_the_values_of_the_dotenv_file(tmp_path):
-    from pipeline.settings import load_settings
+    from distillgate.config import load_config
 
     (tmp_path / "pyproject.toml").write_text(
         '[tool.distillgate]\ntask = "tickets:task"\nprofile = "p"\n'
@@ -80,13 +79,13 @@ def test_settings_remember_the_values_of_the_dotenv_file(tmp_path):
     (tmp_path / ".env").write_text(
         "PLAIN_SECRET=from-dotenv-1\nQUOTED_SECRET=\"from dotenv 2\"\nexport E_SECRET='from-dotenv-3'\n"
     )
-    load_settings(tmp_path)
+    load_config(tmp_path)
     text = "from-dotenv-1, from dotenv 2, from-dotenv-3"
     assert scrubbed(text) == "[secret:env:PLAIN_SECRET], [secret:env:QUOTED_SECRET], [secret:env:E_SECRET]"
 
 
 def test_settings_remember_both_values_of_a_key(tmp_path, monkeypatch):
-    from pipeline.settings import load_settings
+    from distillgate.config import load_config
 
     monkeypatch.setenv("SCRUB_TWO_KEY", "two-from-environment")
     (tmp_path / ".env").write_text("SCRUB_TWO_KEY=two-from-dotenv\n")
@@ -94,14 +93,14 @@ def test_settings_remember_both_values_of_a_key(tmp_path, monkeypatch):
         '[tool.distillgate]\ntask = "tickets:task"\nprofile = "p"\n[tool.distillgate.profiles.p]\n'
         'api_key_env = "SCRUB_TWO_KEY"\nteacher = { model = "openai/a" }\nstudent = { model = "openai/b" }\n'
     )
-    load_settings(tmp_path)
+    load_config(tmp_path)
     text = "two-from-dotenv two-from-environment"
     assert scrubbed(text) == "[secret:env:SCRUB_TWO_KEY] [secret:env:SCRUB_TWO_KEY.2]"
 
 
 def test_a_key_from_the_environment_is_remembered_when_it_is_read(tmp_path, monkeypatch):
-    from pipeline.models import api_key
-    from pipeline.profiles import ModelSpec
+    from distillgate.profiles import ModelSpec
+    from distillgate.run.models import api_key
 
     monkeypatch.setenv("SCRUB_READ_KEY", "read-from-environment")
     api_key(ModelSpec("openai/gpt-4o", api_key_env="SCRUB_READ_KEY"), tmp_path)

@@ -4,10 +4,10 @@ import hashlib
 import json
 
 import pytest
+from distillgate.secrets.known import scrubbed
+from distillgate.secrets.rules import RULES
+from distillgate.secrets.scrub import Scrubber
 
-from pipeline.replay.environment import scrubbed
-from pipeline.replay.scrub import Scrubber
-from pipeline.replay.secret_rules import RULES
 from tests.planted import KINDS, PRIVATE_KEY, drawn
 
 DIGEST = hashlib.sha256(b"news").hexdigest()

@@ -4,9 +4,8 @@ import re
 
 import orjson
 import pytest
-
-from pipeline.errors import CassetteError
-from pipeline.replay.storage import read
+from distillgate.cassette.storage import read
+from distillgate.errors import CassetteError
 
 HEADER = b'{"distillgate":{"format":1,"stage":"teacher"}}\n'
 TEXT = b'{"text":"aaaaaaaaaaaa","value":"a long text"}\n'

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from distillgate.config import Gate
+from distillgate.report.decision import decide
+from distillgate.report.ending import ending
+from distillgate.report.run import Run
+from distillgate.report.table import LifecycleReport
+from distillgate.results.verdict import Verdict
 
-from pipeline.report.decision import decide
-from pipeline.report.ending import ending
-from pipeline.report.run import Run
-from pipeline.report.table import LifecycleReport
-from pipeline.settings import Gate
-from pipeline.verdict import Verdict
 from tests.reports import made_up
 
 RUN = made_up(60)

@@ -4,10 +4,10 @@ import re
 from dataclasses import replace
 
 import pytest
+from distillgate.report.markdown import SHOWN, as_markdown
+from distillgate.report.run import Run
+from distillgate.report.table import LifecycleReport
 
-from pipeline.report.markdown import SHOWN, as_markdown
-from pipeline.report.run import Run
-from pipeline.report.table import LifecycleReport
 from tests.reports import HOSTILE, made_up
 
 RUN = made_up(240)

@@ -10,13 +10,14 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
 pytest.importorskip("jinja2", reason="the page's templates come with the extra 'report'")
-from pipeline.comparison import Comparison
-from pipeline.cost import Economics
-from pipeline.errors import MissingExtraError
-from pipeline.replay import environment
-from pipeline.report.page import render
-from pipeline.report.run import Run
-from pipeline.report.table import LifecycleReport
+from distillgate.errors import MissingExtraError
+from distillgate.money.ledger import Economics
+from distillgate.report.page import render
+from distillgate.report.run import Run
+from distillgate.report.table import LifecycleReport
+from distillgate.results.comparison import Comparison
+from distillgate.secrets import known as environment
+
 from tests.reports import HOSTILE, made_up
 
 SECTIONS = ("gates", "stages", "plots", "confusion", "prompt", "items", "provenance")

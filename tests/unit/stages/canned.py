@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import dspy
+from distillgate.calls import Call, report
+from distillgate.task import Task
 from dspy import lm15
-
-from pipeline.calls import Call, report
-from pipeline.task import Task
 
 TOKENS, SECONDS = (10, 3), 0.5
 """What each call takes, by its own account."""

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
-from pipeline.stages.runtime import one_call_an_answer
+from distillgate.stages.runtime import one_call_an_answer
 
 
 @pytest.fixture(autouse=True)

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import dspy
 import openai
+from distillgate.profiles import ModelSpec
+from distillgate.run.models import NO_KEY, make_lm
+from distillgate.tuning.openai_api import EndpointProvider
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipeline.models import NO_KEY, make_lm
-from pipeline.profiles import ModelSpec
-from pipeline.stages.finetuning import EndpointProvider
 from tests.endpoint import Endpoint
 
 NONSENSE = "I would say that this is news."

@@ -4,8 +4,7 @@ import contextvars
 import threading
 
 import pytest
-
-from pipeline.calls import Call, listening, report
+from distillgate.calls import Call, listening, report
 
 
 def call(name):

@@ -6,9 +6,10 @@ import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from pipeline.stages.distill import distill
-from pipeline.stages.runtime import one_call_an_answer
-from pipeline.tasks.news import ClassifyNews, task
+from distillgate.stages.distill import distill
+from distillgate.stages.runtime import one_call_an_answer
+from news.task import ClassifyNews, task
+
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, created, lm_at, provider_at
 
 KEPT = {

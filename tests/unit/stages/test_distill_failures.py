@@ -4,11 +4,11 @@ import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.errors import FineTuningError, StageError
+from distillgate.stages.distill import distill
 from dspy.utils.exceptions import LMError
+from news.task import task
 
-from pipeline.errors import FineTuningError, StageError
-from pipeline.stages.distill import distill
-from pipeline.tasks.news import task
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at, provider_at
 
 TRAIN = [

@@ -4,9 +4,9 @@ import threading
 
 import dspy
 import pytest
+from distillgate.stages.evaluate import evaluate
 from dspy.utils.exceptions import LMError
 
-from pipeline.stages.evaluate import evaluate
 from tests.unit.stages.canned import Canned, examples, in_fields, program, task
 
 NONSENSE = "Well, that depends."

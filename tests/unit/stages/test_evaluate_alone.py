@@ -4,8 +4,8 @@ import threading
 from contextlib import suppress
 
 import pytest
+from distillgate.stages.evaluate import evaluate
 
-from pipeline.stages.evaluate import evaluate
 from tests.unit.stages.canned import Canned, examples, program, task
 
 

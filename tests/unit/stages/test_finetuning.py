@@ -6,12 +6,12 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
+from distillgate.profiles import ModelSpec
+from distillgate.run.models import make_lm
+from distillgate.tuning.openai_api import Job, TuningReport
+from news.task import NewsClassifier
 from starlette.responses import JSONResponse
 
-from pipeline.models import make_lm
-from pipeline.profiles import ModelSpec
-from pipeline.stages.finetuning import Job, TuningReport
-from pipeline.tasks.news import NewsClassifier
 from tests.endpoint import Endpoint
 from tests.unit.stages.endpoints import created, provider_at
 

@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
+from distillgate.profiles import FineTuning, ModelSpec, Profile
+from distillgate.tuning.openai_api import Job, make_provider
 
-from pipeline.profiles import FineTuning, ModelSpec, Profile
-from pipeline.stages.finetuning import Job, make_provider
 from tests.endpoint import Endpoint
 from tests.unit.stages.endpoints import created
 

@@ -5,10 +5,10 @@ from collections import deque
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.errors import FineTuningError
+from distillgate.tuning.openai_api import Job
 from starlette.responses import JSONResponse
 
-from pipeline.errors import FineTuningError
-from pipeline.stages.finetuning import Job
 from tests.endpoint import Endpoint
 from tests.unit.stages.endpoints import provider_at
 

@@ -1,9 +1,8 @@
 """Recording a stage again means recording what builds on it, and nothing else."""
 
 import pytest
-
-from pipeline.errors import StageError
-from pipeline.stages.graph import EVALUATIONS, STAGES, UPSTREAM, with_downstream
+from distillgate.errors import StageError
+from distillgate.stages.graph import EVALUATIONS, STAGES, UPSTREAM, with_downstream
 
 
 @pytest.mark.parametrize(

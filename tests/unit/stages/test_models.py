@@ -5,20 +5,20 @@ import traceback
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.config import load_config
+from distillgate.errors import ConfigError
+from distillgate.profiles import ModelSpec
+from distillgate.run.models import NO_KEY, api_key, make_lm
+from distillgate.tuning.openai_api import EndpointProvider
 from dspy.utils.exceptions import LMAuthError, LMServerError
+from news.task import NewsClassifier
 
-from pipeline.errors import SettingsError
-from pipeline.models import NO_KEY, api_key, make_lm
-from pipeline.profiles import ModelSpec
-from pipeline.settings import load_settings
-from pipeline.stages.finetuning import EndpointProvider
-from pipeline.tasks.news import NewsClassifier
 from tests.endpoint import Endpoint
 
 KEY = "sk-not-to-be-seen"
 SETTINGS = """
 [tool.distillgate]
-task = "pipeline.tasks.news:task"
+task = "news.task:task"
 profile = "hosted"
 
 [tool.distillgate.profiles.hosted]
@@ -122,7 +122,7 @@ def test_an_endpoint_without_keys_gets_none_of_yours(tmp_path, monkeypatch):
 def test_a_missing_key_is_an_error_that_names_model_variable_and_file(tmp_path, monkeypatch):
     monkeypatch.delenv("NEWS_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with pytest.raises(SettingsError, match=r"openai/teacher needs a key, but NEWS_KEY is not set; .* \.env"):
+    with pytest.raises(ConfigError, match=r"openai/teacher needs a key, but NEWS_KEY is not set; .* \.env"):
         api_key(ModelSpec("openai/teacher", api_key_env="NEWS_KEY"), tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_settings_do_not_show_the_key(show, tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").write_text(SETTINGS, "utf-8")
     (tmp_path / ".env").write_text(f"NEWS_KEY={KEY}\n", "utf-8")
     monkeypatch.delenv("DISTILLGATE_PROFILE", raising=False)
-    settings = load_settings(tmp_path)
+    settings = load_config(tmp_path)
     assert api_key(settings.profile.teacher, tmp_path) == KEY
     assert KEY not in show(settings)
 

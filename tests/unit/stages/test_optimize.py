@@ -4,9 +4,10 @@ import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from pipeline.stages.optimize import optimize
-from pipeline.stages.runtime import one_call_an_answer
-from pipeline.tasks.news import task
+from distillgate.stages.optimize import optimize
+from distillgate.stages.runtime import one_call_an_answer
+from news.task import task
+
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at
 
 TRAIN = {

@@ -5,9 +5,9 @@ import warnings
 
 import dspy
 import pytest
+from distillgate.stages.runtime import one_call_an_answer
 from dspy.utils.exceptions import AdapterParseError
 
-from pipeline.stages.runtime import one_call_an_answer
 from tests.unit.stages.canned import Canned, program
 
 

@@ -5,9 +5,10 @@ import shutil
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from pipeline.__main__ import main
-from pipeline.lifecycle import Lifecycle
-from pipeline.settings import load_settings
+from distillgate.cli import main
+from distillgate.config import load_config
+from distillgate.run.lifecycle import Lifecycle
+
 from tests.endpoint import Endpoint, served
 from tests.projects import write_project
 from tests.unit.transfer.cassettes import change
@@ -19,7 +20,7 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     with served(Endpoint()) as endpoint:
         write_project(folder, endpoint.url)
-        card = Lifecycle(load_settings(folder), record=("student",)).scorecard("student")
+        card = Lifecycle(load_config(folder), record=("student",)).scorecard("student")
     return folder, card, endpoint.url
 
 

@@ -1,12 +1,12 @@
-"""`python -m pipeline import`: cassettes become tapes, and nothing is lost on the way."""
+"""`distillgate import`: cassettes become tapes, and nothing is lost on the way."""
 
 import math
 
 import pytest
+from distillgate.cassette.storage import read
+from distillgate.config import load_config
+from distillgate.run.lifecycle import Lifecycle
 
-from pipeline.lifecycle import Lifecycle
-from pipeline.replay.storage import read
-from pipeline.settings import load_settings
 from tests.unit.transfer.cassettes import change
 
 
@@ -17,14 +17,14 @@ def test_an_exported_tape_comes_back_byte_for_byte(run, recorded, exported, tape
 
 def test_an_imported_tape_replays_to_the_same_result(run, recorded, exported, project):
     run("import", "student", "--from", exported)
-    assert Lifecycle(load_settings(project)).scorecard("student") == recorded[1]
+    assert Lifecycle(load_config(project)).scorecard("student") == recorded[1]
 
 
 @pytest.fixture
 def replayed(run, foreign, project):
     """The lifecycle over a cassette that knows no seconds."""
     assert run("import", "--from", foreign)[0] == 0
-    lifecycle = Lifecycle(load_settings(project))
+    lifecycle = Lifecycle(load_config(project))
     lifecycle.scorecard("student")
     return lifecycle
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pipeline.local.settings import LocalModel, LocalSettings
+from distillgate.local.settings import LocalModel, LocalSettings
 
 HERE = Path(__file__).parent
 WITHOUT_EXTRA = "the extra 'local' is not installed"
@@ -85,7 +84,8 @@ def run() -> Callable[[LocalSettings], Any]:
 
     context = ssl.create_default_context()  # 0.1 s each, and nothing here speaks TLS
 
-    from pipeline.local.server import create_app
+    from distillgate.local.server import create_app
+
     from tests.serving import serving
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Stands in for `pipeline.local.training`: does what the first answer in the training file says."""
+"""Stands in for `distillgate.local.training`: does what the first answer in the training file says."""
 
 from __future__ import annotations
 

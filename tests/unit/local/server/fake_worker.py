@@ -1,4 +1,4 @@
-"""Stands in for `pipeline.local.worker`: no model, an answer that tells what was asked, a journal of who was busy."""
+"""Stands in for `distillgate.local.worker`: no model, an answer that tells what was asked, a journal of who was busy."""
 
 from __future__ import annotations
 

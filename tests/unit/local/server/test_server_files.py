@@ -8,8 +8,7 @@ from typing import Any
 
 import openai
 import pytest
-
-from pipeline.local.settings import LocalSettings
+from distillgate.local.settings import LocalSettings
 
 GOOD = json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]})
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import openai
 import pytest
-
-from pipeline.local.settings import LocalSettings
+from distillgate.local.settings import LocalSettings
 
 
 def test_job_that_succeeds_serves_its_model_at_once_and_after_a_restart(

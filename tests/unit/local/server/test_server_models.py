@@ -10,10 +10,9 @@ from typing import Any
 
 import openai
 import pytest
-
-from pipeline.errors import LocalEndpointError
-from pipeline.local.models import Catalogue, locate
-from pipeline.local.settings import LocalModel, LocalSettings
+from distillgate.errors import LocalEndpointError
+from distillgate.local.models import Catalogue, locate
+from distillgate.local.settings import LocalModel, LocalSettings
 
 WEIGHTS = hashlib.sha256(b"weights").hexdigest()
 

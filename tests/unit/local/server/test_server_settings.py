@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pipeline.errors import SettingsError
-from pipeline.local.settings import LocalModel, LocalSettings
+from distillgate.errors import ConfigError
+from distillgate.local.settings import LocalModel, LocalSettings
 
 ROOT = Path("/project")
 SHA = "a" * 64
@@ -71,5 +70,5 @@ BAD_TABLES = [
 
 @pytest.mark.parametrize(("table", "message"), BAD_TABLES)
 def test_bad_table_is_one_clear_error(table: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(ConfigError, match=message):
         LocalSettings.from_table(table, ROOT)

@@ -2,7 +2,7 @@
 
 import copy
 
-from pipeline.replay.exchange import read
+from distillgate.cassette.vcr_yaml import read
 
 ENTRY = {
     "request": {

@@ -1,8 +1,8 @@
 """What the tests of export and import have in common."""
 
-from pipeline.replay.exchange import read, write
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.vcr_yaml import read, write
 
 JSON = "application/json"
 CHAT = "/v1/chat/completions"

@@ -4,11 +4,11 @@ import re
 
 import orjson
 import pytest
+from distillgate.cassette.storage import Recording
+from distillgate.cassette.vcr_yaml import header_path, write
+from distillgate.errors import CassetteError
 from vcr.serializers import yamlserializer
 
-from pipeline.errors import CassetteError
-from pipeline.replay.exchange import header_path, write
-from pipeline.replay.storage import Recording
 from tests.unit.replay.exchange.samples import ELSEWHERE, UPLOAD, said, there_and_back
 
 

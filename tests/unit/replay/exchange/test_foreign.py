@@ -8,10 +8,10 @@ import httpx
 import orjson
 import pytest
 import vcr
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.vcr_yaml import header_path
+from distillgate.errors import CassetteError
 
-from pipeline.errors import CassetteError
-from pipeline.replay.exchange import header_path
-from pipeline.replay.matching import Canonical
 from tests.unit.replay.exchange.foreign import entry, imported
 
 

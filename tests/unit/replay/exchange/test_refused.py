@@ -3,8 +3,8 @@
 import re
 
 import pytest
+from distillgate.errors import CassetteError
 
-from pipeline.errors import CassetteError
 from tests.unit.replay.exchange.foreign import entry, imported
 
 

@@ -2,16 +2,16 @@
 
 import orjson
 import pytest
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.session import recording, replaying
+from distillgate.cassette.storage import Recording
+from distillgate.cassette.storage import read as read_tape
+from distillgate.cassette.storage import write as write_tape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.replay.cassette import recording, replaying
-from pipeline.replay.lines import Interaction
-from pipeline.replay.matching import Canonical
-from pipeline.replay.redact import Redactor
-from pipeline.replay.storage import Recording
-from pipeline.replay.storage import read as read_tape
-from pipeline.replay.storage import write as write_tape
 from tests.unit.replay.exchange.samples import JSON, UPLOAD, said, there_and_back
 
 

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 import vcr
+from distillgate.cassette.storage import Recording
+from distillgate.cassette.vcr_yaml import write
 
-from pipeline.replay.exchange import write
-from pipeline.replay.storage import Recording
 from tests.unit.replay.exchange.samples import ASKED, CHAT, ELSEWHERE, JSON, UPLOAD, said
 
 

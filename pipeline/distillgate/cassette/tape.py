@@ -1,0 +1,166 @@
+"""vcrpy's cassette, indexed, locked, and unable to take a miss for an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from vcr.cassette import Cassette
+from vcr.request import Request
+
+from distillgate.calls import Call, report
+from distillgate.cassette.answers import call_of, to_vcr
+from distillgate.cassette.asking import Asking
+from distillgate.cassette.index import Index
+from distillgate.cassette.lines import Interaction
+from distillgate.cassette.misses import explain_miss
+from distillgate.cassette.opening import Held, open_tape
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.request import Canonical
+from distillgate.cassette.storage import Recording
+from distillgate.cassette.transports.interception import transport_patches
+from distillgate.errors import CassetteError, CassetteMissError
+
+
+class Tape(Cassette):
+    """One stage's cassette, replayed.
+
+    A request that is not recorded raises `CassetteMissError`, and so does every request after it, because a stage with
+    a hole in it has no result. `distillgate.cassette.recorder` records onto one.
+    """
+
+    polls_repeat = True
+    """Whether the last answer to a poll stays its answer."""
+
+    sent = 0
+    """Requests that went to the endpoint: none in replay."""
+
+    def __init__(self, redactor: Redactor, remedy: str = "", **kwargs: Any) -> None:
+        """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends."""
+        super().__init__(**kwargs)
+        self.custom_patches = transport_patches(self)
+        self.calls: list[Call] = []
+        """Every completion that was answered, in the order of the answers."""
+        self.miss: CassetteMissError | None = None
+        self.redactor = redactor
+        self.lock = threading.RLock()
+        self._remedy = remedy
+
+    def _load(self) -> None:
+        held = self.held()
+        self.header = held.header
+        self.index = Index(held, self.polls_repeat)
+        self.asked = Asking(self.redactor, self.index)
+        """A request as it is looked up, and its key."""
+        self.rewound = True
+
+    def held(self) -> Held:
+        """What the tape begins with.
+
+        Raises:
+            CassetteError: the file is missing, broken or was edited.
+        """
+        return open_tape(Path(self._path), self.redactor)
+
+    @property
+    def recording(self) -> Recording:
+        """Everything the tape holds."""
+        return Recording(self.header, self.index.interactions)
+
+    def _save(self, force: bool = False) -> None:
+        """Nothing: what is recorded is on disk already, and `recording` replaces the old tape."""
+
+    def can_play_response_for(self, request: Request) -> bool:
+        """Whether the answer is recorded; False makes the caller send the request, which happens while recording only.
+
+        Raises:
+            CassetteMissError: in replay, where nothing is sent.
+            CassetteError: while recording: in parallel although its order matters, a secret, a failed write before.
+        """
+        asked, key = self.admitted(request)
+        while True:
+            known = self.look_up(asked, key)
+            if isinstance(known, bool):
+                return known
+            known.result()
+
+    async def acan_play_response_for(self, request: Request) -> bool:
+        """The same on an event loop, whose other tasks go on meanwhile."""
+        asked, key = self.admitted(request)
+        while True:
+            known = self.look_up(asked, key)
+            if isinstance(known, bool):
+                return known
+            await asyncio.wrap_future(known)
+
+    def admitted(self, request: Request) -> tuple[Canonical, bytes]:
+        """The request as it is looked up, and its key."""
+        return self.asked(request)
+
+    def look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
+        """True: play the answer; False: send the request; else wait: an equal one is under way, look again then."""
+        with self.lock:
+            if self.miss is None and self.index.playable(key, asked):
+                return True
+            raise self.unanswered(asked, key)
+
+    def play_response(self, request: Request) -> dict[str, Any]:
+        """The recorded answer, in vcrpy's form.
+
+        Raises:
+            CassetteError: another thread took the last answer since this one asked whether there is one; in replay
+                that is a miss.
+        """
+        asked, key = self.asked(request)
+        with self.lock:
+            line = self.index.play(key, asked) if self.miss is None else None
+            if line is None:
+                raise self.unanswered(asked, key)
+        interaction = self.index.held_by(line, asked)
+        self.observe(interaction)
+        return to_vcr(interaction)
+
+    def append(self, request: Request, response: dict[str, Any]) -> None:
+        """Refuse an answer that cannot have come: nothing is sent in replay."""
+        asked, _ = self.asked(request)
+        raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
+
+    def abandon(self, request: Request) -> None:
+        """Nothing: in replay no call is under way."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Inside the block, calls are not recorded; in replay they are not made."""
+        return nullcontext()
+
+    def supply(self, path: str, body: Any) -> None:
+        """Nothing: what a recording was supplied with is on the tape."""
+
+    def forget(self, matches: Callable[[str], object]) -> None:
+        """Nothing: what is forgotten while recording is on no tape."""
+
+    def unused(self) -> list[Canonical]:
+        """The request of every interaction that was not replayed."""
+        return self.index.unused()
+
+    def __len__(self) -> int:
+        """How many interactions the tape holds."""
+        return len(self.index)
+
+    def unanswered(self, asked: Canonical, key: bytes) -> CassetteError:
+        """Why a request has no answer."""
+        if self.miss is None:
+            repeated = key in self.index
+            why = explain_miss(asked, self.index.requests, repeated, str(self._path), self._remedy)
+            self.miss = CassetteMissError(why)
+        return self.miss
+
+    def observe(self, interaction: Interaction) -> None:
+        """Note a completion that was answered, and tell whoever listens."""
+        if call := call_of(interaction):
+            self.calls.append(call)  # which no other thread can come between
+            report(call)

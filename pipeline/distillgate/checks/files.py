@@ -1,0 +1,106 @@
+"""Whether the files are all there, whole, as they were written, in their place and within the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from distillgate.checks.shelf import Shelf
+from distillgate.errors import BrokenTapeError
+from distillgate.results.findings import Finding
+from distillgate.results.numbers import megabytes
+from distillgate.stages.graph import STAGES
+
+
+def unrecorded(shelf: Shelf) -> Iterator[Finding]:
+    """Stages without a tape, and recordings that were begun and not finished."""
+    recordings, profile = shelf.recordings, shelf.config.profile.name
+    lacking, begun = recordings.lacking, recordings.begun
+    if lacking == STAGES and not begun:
+        yield Finding("unrecorded", "error", (), f"profile {profile!r} has no recording", recordings.remedy())
+    elif lacking:
+        kept = sum(calls for stage, calls in begun.items() if stage in lacking)
+        stages = () if lacking == STAGES else lacking
+        yield Finding(
+            "unfinished",
+            "warning" if shelf.config.skip_unfinished else "error",
+            stages,
+            f"the recording is unfinished; {kept} calls of what is missing are kept and not made again",
+            recordings.remedy(*stages),
+        )
+    for stage, calls in begun.items():
+        if stage not in lacking:
+            message = f"a newer recording was begun and not finished ({calls} calls are kept); the old tape counts"
+            yield Finding("unfinished", "note", (stage,), message, recordings.remedy(stage))
+
+
+def broken(shelf: Shelf) -> Iterator[Finding]:
+    """Tapes that are empty, cut off, merged in conflict, of another version or otherwise unreadable."""
+    for stage, error in shelf.broken.items():
+        path = shelf.shown(shelf.recordings.path(stage))
+        message = f"{path}:{error.line}: {error.what}" if isinstance(error, BrokenTapeError) else str(error)
+        yield Finding("broken", "error", (stage,), message, shelf.restore(stage))
+
+
+def edited(shelf: Shelf) -> Iterator[Finding]:
+    """Tapes that are readable and yet not what was recorded: lines were changed, added or lost."""
+    for stage, tape in shelf.tapes.items():
+        if tape.noted.content and tape.noted.content != tape.content:
+            path = shelf.recordings.path(stage)
+            message = f"{shelf.shown(path)}:1: the lines below are not those that were recorded"
+            yield Finding("edited", "error", (stage,), message, shelf.restore(stage))
+
+
+def duplicated(shelf: Shelf) -> Iterator[Finding]:
+    """Tapes that hold a line twice, or two answers to a request whose first answer is always the one replayed."""
+    for stage, tape in shelf.tapes.items():
+        if tape.intact:
+            continue
+        path = shelf.recordings.path(stage)
+        lines = [(number, raw) for number, raw in enumerate(path.read_bytes().splitlines(), start=1)]
+        answers = iter(tape.interactions)
+        first: dict[bytes, int] = {}
+        for number, raw in lines[1:]:
+            asked = next(answers).request if "request" in orjson.loads(raw) else None
+            key = asked.key if asked is not None and asked.repeatable else raw
+            if (earlier := first.setdefault(key, number)) != number:
+                message = f"{shelf.shown(path)}:{number}: a duplicate of line {earlier}"
+                yield Finding("duplicated", "error", (stage,), message, shelf.restore(stage))
+                break
+
+
+def misplaced(shelf: Shelf) -> Iterator[Finding]:
+    """Tapes that lie where another one belongs."""
+    for stage in shelf.tapes:
+        place = {"task": shelf.task, "profile": shelf.config.profile.name, "stage": stage}
+        found = {name: shelf.header(stage, name) for name in place}
+        if found != place:
+            was = ", ".join(f"{name} {found[name]!r}" for name in place if found[name] != place[name])
+            message = f"{shelf.shown(shelf.recordings.path(stage))}:1: the tape of {was}"
+            yield Finding("misplaced", "error", (stage,), message, shelf.restore(stage))
+
+
+def orphaned(shelf: Shelf) -> Iterator[Finding]:
+    """Files among the tapes that belong to no stage of any profile."""
+    for path in shelf.recordings.orphans:
+        shown = shelf.shown(path)
+        yield Finding("orphaned", "error", (), f"{shown} belongs to no stage of any profile", f"rm {shown}")
+
+
+def over_budget(shelf: Shelf) -> Iterator[Finding]:
+    """Tapes that take up more of the repository than `tape_budget_mb`."""
+    paths = {stage: shelf.recordings.path(stage) for stage in STAGES}
+    sizes = {stage: path.stat().st_size for stage, path in paths.items() if path.is_file()}
+    total, budget = sum(sizes.values()), shelf.config.tape_budget_mb * 1e6
+    if total > budget:
+        largest = max(sizes, key=lambda stage: sizes[stage])
+        yield Finding(
+            "size",
+            "error",
+            (),
+            f"the tapes take up {megabytes(total)}, {megabytes(sizes[largest])} of it {largest}; the budget is "
+            f"{megabytes(budget)}",
+            "raise tape_budget_mb in [tool.distillgate], or lower max_tokens and record again: "
+            f"{shelf.recordings.remedy()}",
+        )

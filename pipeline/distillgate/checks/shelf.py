@@ -1,0 +1,102 @@
+"""A profile's tapes, read once for all checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from distillgate.cassette import opening, storage
+from distillgate.cassette.lines import Interaction, content_of
+from distillgate.cassette.redact import Redactor
+from distillgate.cassette.storage import Recording
+from distillgate.config import Config
+from distillgate.errors import CassetteError
+from distillgate.results.findings import Finding, Severity
+from distillgate.run.tape_paths import TapePaths
+from distillgate.secrets.known import remembered
+from distillgate.stages.graph import STAGES
+
+
+@dataclass(frozen=True)
+class Tape:
+    """One tape: what it says of itself, and what it holds as soon as a check asks."""
+
+    path: Path
+    noted: Recording
+    """Without interactions, if the tape is intact."""
+
+    intact: bool
+    """Whether it is to the byte what was written under today's rules: nothing in it needs to be looked at."""
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """Its provenance."""
+        return self.noted.header
+
+    @cached_property
+    def interactions(self) -> list[Interaction]:
+        """In recorded order."""
+        return storage.read(self.path).interactions if self.intact else self.noted.interactions
+
+    @cached_property
+    def content(self) -> str:
+        """The digest of what it holds, whatever it says."""
+        return self.noted.content if self.intact and self.noted.content else content_of(self.interactions)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The tapes of one task under one profile."""
+
+    config: Config
+    task: str
+    recordings: TapePaths
+    tapes: Mapping[str, Tape]
+    """Stage → what its tape holds, in running order; of those that lie there and can be read."""
+
+    broken: Mapping[str, CassetteError]
+    """Stage → why its tape cannot be read."""
+
+    def header(self, stage: str, name: str) -> Any:
+        """A field of a tape's provenance; None where it is absent."""
+        return self.tapes[stage].header.get(name)
+
+    def shown(self, path: Path) -> str:
+        """A path as commands take it that are run in the project's folder."""
+        return path.relative_to(self.config.root).as_posix() if self.config.root in path.parents else str(path)
+
+    def restore(self, stage: str) -> str:
+        """The command that brings back a tape whose file is damaged."""
+        again = self.recordings.remedy(stage)
+        return f"git restore {self.shown(self.recordings.path(stage))}; if it was committed so: {again}"
+
+    def check_by_replay(self) -> str:
+        """The command that decides by replaying whether a doubt is justified."""
+        return f"distillgate check --distill-profile {self.config.profile.name} --replay"
+
+    def once(self, kind: str, severity: Severity, said: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+        """Findings that recording again mends, from (stage, message): the same message of several stages is one."""
+        stages: dict[str, list[str]] = {}
+        for stage, message in said:
+            stages.setdefault(message, []).append(stage)
+        for message, names in stages.items():
+            yield Finding(kind, severity, tuple(names), message, self.recordings.remedy(*names))
+
+
+def read_shelf(settings: Config, task: str) -> Shelf:
+    """Look at the tapes of the task of that name under the settings' profile."""
+    recordings = TapePaths(settings, task)
+    redactor = Redactor(remembered())
+    tapes: dict[str, Tape] = {}
+    broken: dict[str, CassetteError] = {}
+    for stage in STAGES:
+        if (path := recordings.path(stage)).exists():
+            try:
+                noted = opening.intact(path, redactor)
+                tapes[stage] = Tape(path, noted or storage.read(path), intact=noted is not None)
+            except CassetteError as error:
+                broken[stage] = error
+    return Shelf(settings, task, recordings, tapes, broken)

@@ -1,0 +1,1 @@
+"""Stages run: each on demand, once, over its tape."""

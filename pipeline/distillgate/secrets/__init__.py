@@ -1,0 +1,1 @@
+"""Secrets are found and replaced before anything is written or shown."""

@@ -1,0 +1,1 @@
+"""Who fine-tunes a student."""

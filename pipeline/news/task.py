@@ -1,0 +1,100 @@
+"""The example task: label a news article, name its key entities and sum it up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, get_args
+
+import dspy
+from distillgate.task import Row, Task
+
+Category = Literal["politics", "technology", "sports", "health", "finance", "entertainment"]
+CATEGORIES: tuple[str, ...] = get_args(Category)
+
+
+class ClassifyNews(dspy.Signature):
+    """Name the desk that would have to check what the news item states. What is stated decides, not where it is set.
+    politics: who governs and what is decided in law: votes, bills, treaties, offices, protest, whatever they are about
+    technology: what a device, program or machine does, how it is built, how it fails, wherever it is used
+    sports: contests, athletes, squads, results, injuries before the next match
+    health: illness, treatment, care, evidence, outbreaks, famous people's too
+    finance: markets, earnings, prices, loans, takeovers, insolvency, clubs' and studios' too
+    entertainment: film, music, television, stage, games, books, awards, celebrities"""
+
+    article: str = dspy.InputField()
+    category: Category = dspy.OutputField()
+    entities: list[str] = dspy.OutputField(desc="the people, organisations, places and works named")
+    summary: str = dspy.OutputField(desc="one sentence of at most fifteen words")
+
+
+class NewsClassifier(dspy.Module):
+    """article → category (one of `CATEGORIES`), entities (list of strings), summary."""
+
+    def __init__(self) -> None:
+        """Build the one predictor; its reasoning is kept short because every token costs."""
+        super().__init__()
+        rationale = dspy.OutputField(desc="what is reported, a colon, the category; then what is only the setting")
+        self.classify = dspy.ChainOfThought(ClassifyNews, rationale_field=rationale)
+
+    def forward(self, article: str) -> dspy.Prediction:
+        """Classify one article; the category comes back stripped and in lower case."""
+        prediction = self.classify(article=article)
+        prediction.category = prediction.category.strip().lower()
+        return prediction
+
+
+def category_match(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
+    """Whether the category is the expected one; with a trace also whether any entity was named.
+
+    The stricter form decides which traces become training data, so that the student never learns to
+    leave the entities out.
+    """
+    matches = str(prediction.category).strip().lower() == example.category
+    return matches if trace is None else matches and bool(prediction.entities)
+
+
+def entity_f1(example: dspy.Example, prediction: dspy.Prediction) -> float:
+    """F1 (0 to 1) of the named entities against the expected ones, as sets of normalised strings."""
+    expected = {_normalised(entity) for entity in example.entities}
+    found = {_normalised(str(entity)) for entity in prediction.entities or ()}
+    both = len(expected & found)
+    return 2 * both / (len(expected) + len(found)) if both else 0.0
+
+
+def _normalised(entity: str) -> str:
+    return re.sub(r"[\W_]+", " ", entity.casefold()).strip().removeprefix("the ")
+
+
+def _words(row: Row) -> str | None:
+    count = len(str(row["article"]).split())
+    return None if 20 <= count <= 90 else f"article: {count} words, must be 20 to 90"
+
+
+def _entities(row: Row) -> str | None:
+    entities = row["entities"]
+    if not entities:
+        return "entities: empty, must name at least one"
+    for entity in entities:
+        if not isinstance(entity, str) or not entity.strip() or entity not in row["article"]:
+            return f"entities: {entity!r} does not occur verbatim in the article"
+    return "entities: an entity is listed twice" if len(set(entities)) != len(entities) else None
+
+
+def _names_own_category(row: Row) -> str | None:
+    stem = row["category"].removesuffix("s")
+    found = re.search(rf"\b{stem}\w*", row["article"], re.IGNORECASE)
+    return f"article: names its own category ({found[0]!r})" if found else None
+
+
+task = Task(
+    name="news",
+    program=NewsClassifier,
+    metric=category_match,
+    labels=CATEGORIES,
+    inputs=("article",),
+    label="category",
+    secondary={"entity_f1": entity_f1},
+    fields={"entities": list},
+    worked={"reasoning": str, "summary": str},
+    rules=(_words, _entities, _names_own_category),
+)

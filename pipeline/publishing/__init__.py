@@ -1,1 +1,0 @@
-"""A run's results, gathered and written where people open them."""
