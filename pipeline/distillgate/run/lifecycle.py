@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distillgate.calls import Call, listening
+from distillgate.calls import Call, scope
 from distillgate.cassette.tape import Tape
 from distillgate.config import Config, Gate
 from distillgate.errors import FineTuningError, PriceError, StageError
@@ -209,7 +209,7 @@ class Lifecycle:
         examples = {example.id: example for example in to_examples(self.golden.test, self.task)}
 
         def again(item: str) -> list[Call]:
-            with listening() as calls, suppress(AdapterParseError):  # an unparsed answer took its time too
+            with scope() as calls, suppress(AdapterParseError):  # an unparsed answer took its time too
                 program(**examples[item].inputs())
             return calls
 

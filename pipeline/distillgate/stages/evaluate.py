@@ -10,7 +10,7 @@ import dspy
 from dspy.evaluate import Evaluate
 from dspy.utils.exceptions import AdapterParseError
 
-from distillgate.calls import Call, listening
+from distillgate.calls import Call, scope
 from distillgate.results.scorecard import UNPARSED, ItemResult
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Observed(dspy.Module):
         """The first that an item ended in; DSPy's Evaluate keeps it to its log."""
 
     def forward(self, **inputs: Any) -> dspy.Prediction:
-        with listening() as calls:
+        with scope() as calls:
             try:
                 answer, text = self.program(**inputs), None
             except AdapterParseError as error:

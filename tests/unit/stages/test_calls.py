@@ -4,7 +4,7 @@ import contextvars
 import threading
 
 import pytest
-from distillgate.calls import Call, listening, report
+from distillgate.calls import Call, report, scope
 
 
 def call(name):
@@ -18,7 +18,7 @@ def in_a_thread(target):
 
 
 def test_calls_are_collected_in_order():
-    with listening() as calls:
+    with scope() as calls:
         for name in ("b", "a", "c"):
             report(call(name))
     assert [heard.model for heard in calls] == ["b", "a", "c"]
@@ -29,31 +29,31 @@ def test_a_call_that_nobody_listens_for_is_no_error():
 
 
 def test_listening_ends_with_the_block():
-    with listening() as calls:
+    with scope() as calls:
         pass
     report(call("late"))
     assert calls == []
 
 
 def test_an_inner_listener_takes_the_calls_until_its_block_ends():
-    with listening() as outer:
+    with scope() as outer:
         report(call("before"))
-        with listening() as inner:
+        with scope() as inner:
             report(call("within"))
         report(call("after"))
     assert ([heard.model for heard in outer], [heard.model for heard in inner]) == (["before", "after"], ["within"])
 
 
 def test_the_outer_listener_hears_again_after_an_error_within():
-    with listening() as outer:
-        with pytest.raises(ZeroDivisionError), listening():
+    with scope() as outer:
+        with pytest.raises(ZeroDivisionError), scope():
             raise ZeroDivisionError
         report(call("after"))
     assert outer == [call("after")]
 
 
 def test_a_call_of_another_thread_is_not_heard():
-    with listening() as calls:
+    with scope() as calls:
         in_a_thread(lambda: report(call("elsewhere")))
     assert calls == []
 
@@ -62,13 +62,13 @@ def test_a_thread_that_listens_takes_nothing_from_this_one():
     listens, heard, elsewhere = threading.Event(), threading.Event(), []
 
     def other():
-        with listening() as calls:
+        with scope() as calls:
             listens.set()
             heard.wait(5)
         elsewhere.extend(calls)
 
     thread = threading.Thread(target=other)
-    with listening() as here:
+    with scope() as here:
         thread.start()
         listens.wait(5)
         report(call("here"))
@@ -78,7 +78,7 @@ def test_a_thread_that_listens_takes_nothing_from_this_one():
 
 
 def test_work_handed_to_a_thread_with_its_context_is_heard():
-    with listening() as calls:
+    with scope() as calls:
         context = contextvars.copy_context()
         in_a_thread(lambda: context.run(report, call("handed over")))
     assert calls == [call("handed over")]
