@@ -34,7 +34,7 @@ def test_a_marker_runs_only_that_stage(project):
 def test_a_changed_prompt_is_a_miss_with_its_difference_and_the_remedy(project, settings):
     (project.path / "mine.py").write_text(
         "import dataclasses, dspy\n"
-        "from distillgate.tasks import news\n"
+        "from news import task as news\n"
         "class Mine(news.NewsClassifier):\n"
         "    def __init__(self):\n"
         "        super().__init__()\n"

@@ -1,0 +1,247 @@
+"""A stage as a declared value, from which everything else about it is derived; and the graph that stages form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from distillgate.calls import Purpose
+from distillgate.errors import StageError
+
+if TYPE_CHECKING:
+    import dspy
+
+    from distillgate.task import Task
+    from distillgate.tuning import Tuner
+
+Split = Literal["train", "dev", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a model does; a profile says which model plays it."""
+
+    name: str
+    fallback: str = ""
+    """The role whose model plays this one where the profile names none; empty where it must name one."""
+
+
+TEACHER = Role("teacher")
+STUDENT = Role("student")
+PROPOSER = Role("proposer", fallback="teacher")
+JUDGE = Role("judge")
+
+
+class Context(Protocol):
+    """What a stage runs with: its data, its models, and what the stages before it came to."""
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that runs."""
+
+    @property
+    def task(self) -> Task:
+        """What is distilled."""
+
+    @property
+    def seed(self) -> int:
+        """Every random choice of a stage follows from it."""
+
+    @property
+    def num_threads(self) -> int:
+        """Calls in flight at a time."""
+
+    @property
+    def alone(self) -> int:
+        """Items of an evaluation that run one at a time, so that their seconds are latency."""
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """Of a fine-tuning job, as the endpoint's API names them."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait before a tuned model that is still being deployed is asked again; 0.0 in replay."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether the endpoint is asked, and not a tape."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """The header of the stage's tape."""
+
+    def result(self, stage: str) -> Any:
+        """What a stage that this one needs came to."""
+
+    def examples(self, split: Split) -> list[dspy.Example]:
+        """The rows of a split as DSPy examples, inputs marked."""
+
+    def lm(self, role: Role, predictor: str = "") -> dspy.LM:
+        """The model of a role, as the profile describes it; of a predictor that has its own, that one."""
+
+    def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
+        """A copy of a program whose every predictor has the model of a role."""
+
+    def tuner(self) -> Tuner:
+        """Who fine-tunes the student."""
+
+    def tell(self, message: str) -> None:
+        """Say something to whoever watches a recording."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Inside the block, calls go to the endpoint and are not recorded: no replay makes them."""
+
+    def forget(self, matches: Callable[[str], object]) -> None:
+        """Drop what was recorded under paths (query included) that match."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the lifecycle, with one tape.
+
+    Titles, fixtures, markers, plans, costs, checks, tables and colours are derived from these fields; nothing outside
+    `stages/` compares a stage's name with a text.
+    """
+
+    name: str
+    """Names its tape, its fixture and its place on the command line: lower-case letters, digits, `_` and `@`."""
+
+    title: str
+    """As tables and reports call it: `optimised teacher`."""
+
+    run: Callable[[Context], Any]
+    """Makes its result: a `Scorecard` if it `evaluates`, else what later stages start from."""
+
+    needs: tuple[str, ...] = ()
+    """Stages whose results it starts from."""
+
+    roles: tuple[Role, ...] = ()
+    """The roles that it calls, the one that answers its items first."""
+
+    split: Split = "test"
+    """The rows that it asks about."""
+
+    evaluates: bool = False
+    """Whether its result is a `Scorecard`."""
+
+    stands_for: Role | None = None
+    """The role that its scorecard stands for where teacher and student are compared."""
+
+    marker: str = ""
+    """pytest's marker of the tests that ask for it; its own name where none is given."""
+
+    fixture: str = ""
+    """Name of the session fixture with its result; `<name>_scorecard` of an evaluation, else its own name."""
+
+    purpose: Purpose = "program"
+    """Why its calls are made, where the stage itself says nothing."""
+
+    one_off: bool = False
+    """Whether it is paid once, for making the student; an evaluation is what a team would pay for anyway."""
+
+    seeded: bool = False
+    """Whether its requests follow from the seed."""
+
+    tunes: bool = False
+    """Whether its tape holds a fine-tuning job."""
+
+    asks_with: tuple[str, ...] = ("",)
+    """Whose system prompts its requests begin with: the program that a stage saved, by the stage's name, or the task's
+    plain one (the empty name)."""
+
+    explores: bool = False
+    """Whether it also asks with prompts of its own making."""
+
+    estimate: Callable[[Mapping[Split, int]], int] | None = None
+    """Calls to expect where there is no tape, from the number of rows of each split; None: one a row of its split."""
+
+    artefacts: Callable[[Any], Mapping[str, bytes]] = field(default=lambda result: {})
+    """Files to keep of a recorded result, beside the baseline: file name → content."""
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the name."""
+        object.__setattr__(self, "marker", self.marker or self.name)
+        default = f"{self.name}_scorecard" if self.evaluates else self.name
+        object.__setattr__(self, "fixture", self.fixture or default.replace("@", "_"))
+
+    def expected_calls(self, rows: Mapping[Split, int]) -> int:
+        """Calls to expect of a recording, from the number of rows of each split."""
+        return self.estimate(rows) if self.estimate else rows[self.split]
+
+
+class Graph(Mapping[str, Stage]):
+    """Stages by name, each behind those that it needs."""
+
+    def __init__(self, stages: Iterable[Stage]) -> None:
+        """Take the stages in running order.
+
+        Raises:
+            StageError: two have one name, one needs a stage that does not stand before it, or two stand for one role.
+        """
+        self._stages: dict[str, Stage] = {}
+        for stage in stages:
+            if stage.name in self._stages:
+                raise StageError(f"two stages are called {stage.name!r}; give one of them another name")
+            if missing := [name for name in stage.needs if name not in self._stages]:
+                raise StageError(
+                    f"stage {stage.name!r} needs {missing[0]!r}, which is no stage before it; those are: "
+                    f"{', '.join(self._stages) or 'none'}"
+                )
+            if stage.stands_for and (other := self.standing_for(stage.stands_for)):
+                raise StageError(
+                    f"stages {other.name!r} and {stage.name!r} both stand for the {stage.stands_for.name}; "
+                    "leave stands_for out of one of them"
+                )
+            self._stages[stage.name] = stage
+
+    def __getitem__(self, name: str) -> Stage:
+        """The stage of that name; KeyError where there is none."""
+        return self._stages[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names in running order."""
+        return iter(self._stages)
+
+    def __len__(self) -> int:
+        """How many stages there are."""
+        return len(self._stages)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in running order."""
+        return tuple(self._stages)
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """The stages that end in a scorecard."""
+        return tuple(name for name, stage in self._stages.items() if stage.evaluates)
+
+    def standing_for(self, role: Role) -> Stage | None:
+        """The stage whose scorecard stands for a role in the comparison."""
+        return next((stage for stage in self._stages.values() if stage.stands_for == role), None)
+
+    def named(self, names: Sequence[str], among: Sequence[str] = ()) -> tuple[str, ...]:
+        """The names as they were given, once they are known to be stages (of `among`, where that is given).
+
+        Raises:
+            StageError: a name is none; lists those that are.
+        """
+        valid = among or self.names
+        if unknown := [name for name in names if name not in valid]:
+            raise StageError(f"no stage {unknown[0]!r}; stages: {', '.join(valid)}")
+        return tuple(dict.fromkeys(names))
+
+    def with_downstream(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The named stages and all that build on them, in running order.
+
+        Raises:
+            StageError: a name is no stage.
+        """
+        wanted = set(self.named(sorted(names)))
+        for name, stage in self._stages.items():
+            if wanted.intersection(stage.needs):
+                wanted.add(name)
+        return tuple(name for name in self._stages if name in wanted)
