@@ -64,6 +64,10 @@ class StageError(DistillgateError):
     """A pipeline stage could not produce its result."""
 
 
+class MetricError(StageError):
+    """A task's metric returned what is no score."""
+
+
 class FineTuningError(StageError):
     """A fine-tuning job ended without a model; the message carries the provider's reason."""
 
@@ -76,7 +80,11 @@ class BudgetError(StageError):
     """The next call of a recording could cost more than is left of its budget; it was not made."""
 
 
-class PriceError(DistillgateError):
+class NotMeasuredError(DistillgateError):
+    """A figure is asked for that the recordings do not hold."""
+
+
+class PriceError(NotMeasuredError):
     """No price is known for a model; never treated as zero."""
 
 
