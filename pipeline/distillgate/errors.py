@@ -65,7 +65,7 @@ class StageError(DistillgateError):
 
 
 class MetricError(StageError):
-    """A task's metric returned what is no score."""
+    """A metric returned what is no verdict, or grades where a bound is needed that the task does not give."""
 
 
 class FineTuningError(StageError):
@@ -81,7 +81,7 @@ class BudgetError(StageError):
 
 
 class NotMeasuredError(DistillgateError):
-    """A figure is asked for that the recordings do not hold."""
+    """A figure cannot be told from what was recorded; it is neither zero nor a failure of quality."""
 
 
 class PriceError(NotMeasuredError):

@@ -112,13 +112,11 @@ class Ledger:
             PriceError: a price is not known.
         """
         calls, items = [call for call in self.calls[stage] if call.purpose == "program"], self.items[stage]
-        if self._profile.machine_usd_per_hour is None or not all(call.item for call in calls):
-            return self._per_1000(calls, items)
         asked: dict[str, list[Call]] = {}
         for call in calls:
             asked.setdefault(call.item, []).append(call)
         alone = [of_item for of_item in asked.values() if timed(of_item)]
-        if not alone:
+        if self._profile.machine_usd_per_hour is None or not (items and alone and all(asked)):
             return self._per_1000(calls, items)
         # items without a call cost nothing, and none of them is among those that ran alone
         return self._per_1000([call for of_item in alone for call in of_item], len(alone)) * len(asked) / items

@@ -29,7 +29,7 @@ class Measured(Protocol):
     def student(self) -> Scorecard:
         """The scorecard that stands for the student."""
 
-    def comparison(self) -> Comparison:
+    def compared(self) -> Comparison:
         """The student against the teacher."""
 
     def about(self, item: str) -> str:
@@ -192,7 +192,7 @@ def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
 
 @gate("retention")
 def _retention(bound: Gate, measured: Measured) -> Verdict:
-    compared = measured.comparison()
+    compared = measured.compared()
     value, limits = compared.retention, compared.retention_interval
     shown, interval, lost = _share(bound, value), span(limits), _lost(compared, measured)
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
@@ -200,7 +200,7 @@ def _retention(bound: Gate, measured: Measured) -> Verdict:
 
 @gate("non_inferiority", difference=True)
 def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
-    compared = measured.comparison()
+    compared = measured.compared()
     value, limits = compared.difference, compared.difference_interval
     shown, interval, lost = points(value), span(limits, points), _lost(compared, measured)
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
@@ -208,7 +208,7 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
 
 @gate("cost_reduction", has_interval=False)
 def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
-    compared = measured.comparison()
+    compared = measured.compared()
     if compared.unpriced:
         raise PriceError(compared.unpriced)
     for card, cost in ((compared.teacher, compared.teacher_cost), (compared.student, compared.student_cost)):
@@ -227,7 +227,7 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
 
 @gate("latency_ratio", has_interval=False)
 def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
-    compared = measured.comparison()
+    compared = measured.compared()
     for role, card in (("teacher", compared.teacher), ("student", compared.student)):
         if not card.latency.n:
             raise NotMeasuredError(

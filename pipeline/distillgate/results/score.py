@@ -1,57 +1,68 @@
-"""What a metric says of one item, as a value: the one place that converts what a metric returns."""
+"""A metric's verdict on one item, whatever the metric returned."""
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from distillgate.errors import MetricError
 
-VALID = (
-    "a metric returns a bool, a number from 0 to 1, or either as the score of a dspy.Prediction(score=…, feedback=…)"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric's verdict on one item."""
+    """A value from 0 to 1 and, where the task defines it, whether that counts as correct."""
 
     value: float
-    """0 to 1."""
-
     correct: bool | None
-    """Whether the value counts as correct; None where the metric is graded and the task has no threshold."""
+    """None for a graded value where the task has no threshold: then means are compared."""
 
     def __post_init__(self) -> None:
-        """Refuse a value outside 0 to 1; MetricError."""
+        """Refuse nan and what lies outside 0 to 1: MetricError."""
         if not 0 <= self.value <= 1:
-            raise MetricError(f"the metric returned {self.value!r}; {VALID}. Scale its result to 0 to 1")
+            raise MetricError(
+                f"the metric returned {self.value:g}; a score lies between 0 and 1. Divide it by the best possible one"
+            )
 
     @classmethod
     def of(cls, verdict: Any, threshold: float | None = None) -> Score:
-        """The score that a metric's result stands for.
+        """What a metric returned, as a score: the one place where verdicts are converted.
 
-        Args:
-            verdict: a bool (numpy's included) is correct or not, 1.0 or 0.0; a real number from 0 to 1 is a graded
-                score; an object or mapping with a `score`, such as `dspy.Prediction`, is its score.
-            threshold: the least number that counts as correct; None leaves numbers graded.
+        A bool is 0 or 1 and needs no threshold. A number from 0 to 1 is correct from `threshold` on. An object with a
+        `score`, such as `dspy.Prediction(score=…, feedback=…)`, is taken for that score; a scalar of numpy or torch for
+        Python's.
 
         Raises:
-            MetricError: it is none of these, nan, or outside 0 to 1.
+            MetricError: it is something else, or a number outside of 0 to 1.
         """
         if isinstance(verdict, cls):
             return verdict if verdict.correct is not None else cls.of(verdict.value, threshold)
-        found = verdict["score"] if isinstance(verdict, Mapping) and "score" in verdict else verdict
-        found = getattr(found, "score", found)
-        if getattr(found, "shape", None) == () and hasattr(found, "item"):  # a scalar of numpy, torch, …
-            found = found.item()
-        if isinstance(found, bool):
-            return cls(float(found), found)
-        if not isinstance(found, numbers.Real) or math.isnan(found):
-            came = repr(verdict) if len(repr(verdict)) <= 100 else f"{repr(verdict)[:100]}…"
-            raise MetricError(f"the metric returned {came} ({type(verdict).__name__}); {VALID}. Mend the task's metric")
-        value = float(found)
-        return cls(value, None if threshold is None else value >= threshold)
+        plain = verdict.item() if getattr(verdict, "shape", None) == () and hasattr(verdict, "item") else verdict
+        if isinstance(plain, bool):
+            return cls(float(plain), plain)
+        if isinstance(plain, Real):
+            value = float(plain)
+            return cls(value, None if threshold is None else value >= threshold)
+        inner = plain.get("score") if isinstance(plain, Mapping) else getattr(plain, "score", None)
+        if inner is not None:
+            return cls.of(inner, threshold)
+        raise MetricError(
+            f"the metric returned {plain!r:.200}; valid are True and False, a number from 0 to 1, and "
+            "dspy.Prediction(score=…, feedback=…) with one of them. Mend the task's metric"
+        )
+
+    def passes(self, threshold: float | None) -> bool:
+        """Whether an answer is good enough to learn from: by `threshold`, else by what counts as correct.
+
+        Raises:
+            MetricError: the value is graded and neither is given.
+        """
+        if threshold is not None:
+            return self.value >= threshold
+        if self.correct is None:
+            raise MetricError(
+                f"the metric grades (it returned {self.value:g}), and the task does not say from which score on a "
+                "trace is good enough to train on. Give the task a training_threshold, or a threshold"
+            )
+        return self.correct

@@ -1,4 +1,4 @@
-"""A profile's provider: it watches its job while recording, and neither waits nor tries again in replay."""
+"""A profile's tuner: it watches its job while recording, and neither waits nor tries again in replay."""
 
 import time
 
@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
-from distillgate.profiles import FineTuning, ModelSpec, Profile
-from distillgate.tuning.openai_api import Job, make_provider
+from distillgate.config import FineTuning, Model
+from distillgate.tuning.openai_api import make_tuner
 
 from tests.endpoint import Endpoint
 from tests.unit.stages.endpoints import created
@@ -20,12 +20,12 @@ def endpoint(connect):
 
 @pytest.fixture
 def tune(endpoint):
-    """Run a job of the profile's provider to its end."""
+    """Run a job of the profile's tuner to its end."""
 
     def run(poll_seconds=0.0, tell=None):
-        student = ModelSpec("openai/student", api_base=endpoint.url)
-        profile = Profile("local", student, student, FineTuning({}, suffix="news", poll_seconds=poll_seconds))
-        return make_provider(profile, "none", 9, tell).finetune(Job(), "openai/student", [], None)
+        student = Model(model="openai/student", api_base=endpoint.url)
+        tuning = FineTuning(suffix="news", poll_seconds=poll_seconds)
+        return make_tuner(student, tuning, "none", 9, tell, lambda path, body: None).tune("student", b"", {})
 
     return run
 

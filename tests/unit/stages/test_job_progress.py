@@ -6,11 +6,10 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from distillgate.errors import FineTuningError
-from distillgate.tuning.openai_api import Job
 from starlette.responses import JSONResponse
 
 from tests.endpoint import Endpoint
-from tests.unit.stages.endpoints import provider_at
+from tests.unit.stages.endpoints import tuner_at
 
 DONE = {"status": "succeeded", "fine_tuned_model": "ft:student:test"}
 
@@ -45,8 +44,8 @@ def tune(connect):
     """Run a job at the endpoint to its end."""
 
     def run(endpoint, **options):
-        with provider_at(connect(endpoint), **options) as provider:
-            return provider.finetune(Job(), "openai/student", [], None)
+        with tuner_at(connect(endpoint), **options) as tuner:
+            return tuner.tune("student", b"", {}).tuned_model
 
     return run
 
@@ -61,7 +60,7 @@ def test_progress_is_told_when_status_or_newest_event_change_and_only_then(tune)
         at("running", "Step 1/2"),
         at("running", "Step 2/2"),
     ]
-    tune(Scripted(*looks, DONE), progress=told.append)
+    tune(Scripted(*looks, DONE), tell=told.append)
     assert told == [
         "ftjob-1 queued",
         "ftjob-1 running",
@@ -79,7 +78,7 @@ def test_events_are_not_asked_for_while_nobody_watches(tune):
 def test_a_job_is_awaited_through_every_status_that_it_can_leave(tune):
     statuses = ["validating_files", "queued", "paused", "running", "queued", "running"]
     endpoint = Scripted(*map(at, statuses), DONE)
-    assert tune(endpoint) == "openai/ft:student:test"
+    assert tune(endpoint) == "ft:student:test"
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
@@ -98,12 +97,3 @@ def test_a_job_that_failed_without_a_reason_says_so(tune):
 def test_success_without_a_model_is_no_success(tune):
     with pytest.raises(FineTuningError, match="ftjob-1 of student succeeded"):
         tune(Scripted({"status": "succeeded"}))
-
-
-def test_a_failed_job_leaves_no_report(connect):
-    endpoint = Endpoint()
-    endpoint.job_status = "failed"
-    with provider_at(connect(endpoint)) as provider:
-        with pytest.raises(FineTuningError):
-            provider.finetune(Job(), "openai/student", [], None)
-        assert provider.report is None

@@ -1,21 +1,16 @@
 """What a fine-tuning job is sent, and what comes of one that succeeds, over the real client and a loopback endpoint."""
 
-import copy
-
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
-from distillgate.profiles import ModelSpec
-from distillgate.run.models import make_lm
-from distillgate.tuning.openai_api import Job, TuningReport
-from news.task import NewsClassifier
+from distillgate.tuning import TuningReport
 from starlette.responses import JSONResponse
 
 from tests.endpoint import Endpoint
-from tests.unit.stages.endpoints import created, provider_at
+from tests.unit.stages.endpoints import created, tuner_at
 
-ROWS = [{"messages": [{"role": "user", "content": "Grüße\nan [alle]"}]}, {"messages": []}]
+ROWS = '{"messages":[{"role":"user","content":"Grüße\\nan [alle]"}]}\n{"messages":[]}\n'.encode()
 
 
 class Attentive(Endpoint):
@@ -54,15 +49,14 @@ class Paged(Endpoint):
 
 @pytest.fixture(scope="module")
 def tuned(connect):
-    """A job that succeeded: the endpoint, the provider and the name that it gave."""
+    """A job that succeeded: the endpoint and the report."""
     endpoint = connect(Attentive())
-    with provider_at(endpoint, suffix="news", seed=9) as provider:
-        yield endpoint, provider, provider.finetune(Job(), "openai/student", ROWS, None, {"n_epochs": 3})
+    with tuner_at(endpoint, suffix="news", seed=9) as tuner:
+        yield endpoint, tuner.tune("student", ROWS, {"n_epochs": 3})
 
 
-def test_the_training_file_is_json_lines_in_utf_8(tuned):
-    first = '{"messages":[{"role":"user","content":"Grüße\\nan [alle]"}]}'
-    assert tuned[0].files == {"file-1": f'{first}\n{{"messages":[]}}\n'.encode()}
+def test_the_training_file_is_uploaded_as_it_is(tuned):
+    assert tuned[0].files == {"file-1": ROWS}
 
 
 def test_the_upload_is_for_fine_tuning(tuned):
@@ -79,12 +73,8 @@ def test_the_job_is_asked_for_as_the_api_names_things(tuned):
     }
 
 
-def test_the_tuned_model_keeps_the_providers_prefix(tuned):
-    assert tuned[2] == "openai/ft:student:test"
-
-
 def test_the_report_tells_the_jobs_own_figures_with_losses_in_order_of_steps(tuned):
-    assert tuned[1].report == TuningReport(
+    assert tuned[1] == TuningReport(
         job_id="ftjob-1",
         base_model="student",
         tuned_model="ft:student:test",
@@ -94,57 +84,27 @@ def test_the_report_tells_the_jobs_own_figures_with_losses_in_order_of_steps(tun
     )
 
 
-def test_a_provider_with_no_job_done_has_no_report(tuned):
-    with provider_at(tuned[0]) as provider:
-        assert provider.report is None
-
-
-def test_a_copied_program_keeps_the_provider_of_its_model(tuned):
-    provider, program = tuned[1], NewsClassifier()
-    program.set_lm(make_lm(ModelSpec("openai/student", api_base=tuned[0].url), "none", provider))
-    assert program.deepcopy().predictors()[0].lm.provider is provider
-
-
-def test_a_deep_copy_shares_the_provider(tuned):
-    assert copy.deepcopy([tuned[1]])[0] is tuned[1]
-
-
 @pytest.mark.parametrize(
     ("options", "sent"),
     [pytest.param({}, set(), id="neither"), pytest.param({"seed": 0}, {"seed"}, id="seed nought")],
 )
 def test_suffix_and_seed_are_sent_only_where_they_are_set(options, sent, connect):
     endpoint = connect(Endpoint())
-    with provider_at(endpoint, **options) as provider:
-        provider.finetune(Job(), "openai/student", ROWS, None)
+    with tuner_at(endpoint, **options) as tuner:
+        tuner.tune("student", ROWS, {})
     assert created(endpoint).keys() & {"suffix", "seed"} == sent
 
 
 def test_losses_come_from_every_page_of_events_and_from_nothing_else(connect):
     endpoint = connect(Paged())
-    with provider_at(endpoint) as provider:
-        provider.finetune(Job(), "openai/student", ROWS, None)
-    assert provider.report.losses == Paged.losses
-
-
-def test_only_the_prefix_is_taken_off_a_name_with_more_slashes(connect):
-    endpoint = connect(Endpoint())
-    with provider_at(endpoint) as provider:
-        name = provider.finetune(Job(), "openai/someone/student", ROWS, None)
-    assert (created(endpoint)["model"], name) == ("someone/student", "openai/ft:someone/student:test")
+    with tuner_at(endpoint) as tuner:
+        assert tuner.tune("student", ROWS, {}).losses == Paged.losses
 
 
 def test_a_refused_upload_is_the_clients_own_error_and_starts_no_job(connect):
     endpoint = connect(Endpoint())
-    with provider_at(endpoint) as provider:
+    with tuner_at(endpoint) as tuner:
         endpoint.fail_next = [400]
         with pytest.raises(openai.BadRequestError, match="ordered 400"):
-            provider.finetune(Job(), "openai/student", ROWS, None)
+            tuner.tune("student", ROWS, {})
     assert endpoint.jobs == {}
-
-
-def test_a_job_runs_until_its_result_is_there():
-    job = Job()
-    before = job.status()
-    job.set_result("openai/ft:student:test")
-    assert (before, job.status()) == ("running", "succeeded")
