@@ -23,21 +23,25 @@ def training_price(profile: Profile) -> float:
     return price
 
 
+def base_of(model: str) -> str:
+    """The model that a tuned one, `ft:BASE:…`, was made of; of any other model its own name."""
+    return model.removeprefix("ft:").partition(":")[0] if model.startswith("ft:") else model
+
+
 def price_of(profile: Profile, model: str) -> Price | None:
     """The price that the profile gives to a model, by its name at the provider; None where it gives none.
 
-    A tuned model, `ft:BASE:…`, has the price of its base.
+    A tuned model has the price of its base.
 
     Raises:
         PriceError: models of that name have different prices.
     """
-    base = model.removeprefix("ft:").partition(":")[0]
-    named = [one for one in profile.models_of(profile.models) if one.name in (model, base) and one.price]
+    named = [one for one in profile.models_of(profile.models) if one.name in (model, base_of(model)) and one.price]
     exact = [one.price for one in named if one.name == model] or [one.price for one in named]
     if len(set(exact)) > 1:
         raise PriceError(
-            f"[tool.distillgate.profiles.{profile.name}] gives {model!r} several prices, and a call does not tell which "
-            "it cost; give every role that plays with it the same price"
+            f"[tool.distillgate.profiles.{profile.name}] gives {model!r} several prices, and a call does not tell "
+            "which it cost; give every role that plays with it the same price"
         )
     return exact[0] if exact else None
 

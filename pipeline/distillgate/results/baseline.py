@@ -41,9 +41,7 @@ def load(path: Path) -> Scorecard:
         if card.n != header["n"]:
             raise ValueError(f"{card.n} items, the first line says {header['n']}")
     except FileNotFoundError as error:
-        raise BaselineError(
-            f"no accepted results {path}; accept this run's with: {ACCEPT}"
-        ) from error
+        raise BaselineError(f"no accepted results {path}; accept this run's with: {ACCEPT}") from error
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BaselineError(f"{path}: not a baseline ({error}); restore it from git") from error
     return card

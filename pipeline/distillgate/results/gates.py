@@ -214,8 +214,8 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     for card, cost in ((compared.teacher, compared.teacher_cost), (compared.student, compared.student_cost)):
         if math.isnan(cost):
             raise NotMeasuredError(
-                f"{bound.name} is not measured: what an item of {card.stage} costs is not known, because seconds of its "
-                f"calls are not; record {card.stage} again"
+                f"{bound.name} is not measured: the seconds of some calls of {card.stage}, and with them its costs, "
+                f"are not known; record {card.stage} again"
             )
     if not compared.student_cost:
         raise NotMeasuredError(

@@ -146,7 +146,7 @@ class Scorecard:
 
     @cached_property
     def by_label(self) -> tuple[LabelScore, ...]:
-        """Precision, recall and F1 of every label that is expected somewhere, in alphabetical order; empty if graded."""
+        """Precision, recall and F1 of every expected label, in alphabetical order; empty if graded."""
         if self.graded:
             return ()
         answers = Counter(item.answer for item in self.items)

@@ -185,7 +185,7 @@ class PairedScores:
         teacher, student = np.array(self.teacher), np.array(self.student)
         farthest = np.abs(student - teacher).max()
         teacher = np.append(teacher, [teacher.mean()] * 2)
-        student = np.append(student, teacher[-2:] + [farthest, -farthest])
+        student = np.append(student, teacher[-2:] + np.array([farthest, -farthest]))
         n, draw = len(teacher), np.random.default_rng(SEED)
         weights = draw.multinomial(n, np.full(n, 1 / n), RESAMPLES)  # how often each pair is drawn
         teachers, students = weights @ teacher / n, weights @ student / n

@@ -15,13 +15,12 @@ from distillgate.errors import NotMeasuredError, StageError
 from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
-from distillgate.money.meter import Meter
+from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict, measure
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.models import make_lm
 from distillgate.run.recordings import Recordings
-from distillgate.run.refusal import call_errors, way_out
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
 from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Role, Split, Stage
