@@ -8,8 +8,9 @@ Data flows one way. Values (`scorecard`, `comparison`, `cost`) never import stag
 pytest, reports never call models. `lifecycle` puts the pieces together; `testing` makes fixtures of it.
 """
 
-from distillgate.config import Config, find_root, load_config
+from distillgate.config import Config, load_config
 from distillgate.errors import DistillgateError
+from distillgate.project import find_root
 from distillgate.task import Task
 
 __all__ = ["Config", "DistillgateError", "Task", "find_root", "load_config"]

@@ -5,15 +5,11 @@ import datetime
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.checks.profile import check_files
-from distillgate.config import load_config
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.announcements import announced
-from distillgate.run.lifecycle import Lifecycle
 from starlette.responses import JSONResponse, Response
 
 from tests.endpoint import Endpoint, served
-from tests.projects import write_project
 
 
 class Told(Endpoint):
@@ -46,26 +42,12 @@ def endpoint():
 )
 def test_the_day_is_what_the_endpoint_names(endpoint, told, day):
     endpoint.told = told
-    assert announced(ModelSpec("openai/teacher", api_base=endpoint.url), "key") == day
+    assert announced(Model("openai/teacher", api_base=endpoint.url), "key") == day
 
 
 def test_an_endpoint_that_is_not_there_names_none():
-    assert announced(ModelSpec("openai/teacher", api_base="http://127.0.0.1:9/v1"), "key") is None
+    assert announced(Model("openai/teacher", api_base="http://127.0.0.1:9/v1"), "key") is None
 
 
 def test_a_provider_without_a_base_url_is_not_asked():
-    assert announced(ModelSpec("anthropic/claude"), "key") is None
-
-
-@pytest.mark.parametrize(("today", "said"), [((2026, 12, 1), 1), ((2026, 6, 1), 0)], ids=["soon", "far"])
-def test_what_was_announced_while_recording_is_said_by_the_checks(tmp_path, today, said):
-    with served(Endpoint()) as endpoint:
-        endpoint.retires["student"] = "2027-01-14"
-        write_project(tmp_path, endpoint.url)
-        lifecycle = Lifecycle(load_config(tmp_path), record=("student",))
-        lifecycle.scorecard("student")
-    assert lifecycle.headers["student"]["retires"] == {"openai/student": "2027-01-14"}
-    found = check_files(load_config(tmp_path), "news", datetime.date(*today))
-    notices = [finding for finding in found if finding.kind == "retirement"]
-    assert len(notices) == said
-    assert all("openai/student is to be shut down on 2027-01-14" in finding.message for finding in notices)
+    assert announced(Model("anthropic/claude"), "key") is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 
 FIELDS = ("deprecation", "deprecation_date", "shutdown_date", "retirement_date", "expiration_date")
 """Where model lists name the day: Mistral's the first, OpenRouter's the last; OpenAI's names none."""
@@ -14,7 +14,7 @@ TIMEOUT = 5.0
 """Seconds for a question that is not worth waiting for."""
 
 
-def announced(model: ModelSpec, key: str) -> datetime.date | None:
+def announced(model: Model, key: str) -> datetime.date | None:
     """The day that the model's own endpoint names for its end; None where it names none or cannot be asked.
 
     Only an endpoint with a base URL is asked, at `<api_base>/models/<name>`.

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from distillgate.calls import Call, scope
 from distillgate.cassette.tape import Tape
-from distillgate.config import Config, Gate
+from distillgate.config import Config, Gate, Model
 from distillgate.errors import FineTuningError, PriceError, StageError
 from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter
-from distillgate.profiles import ModelSpec
 from distillgate.report.table import LifecycleReport
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import measure
@@ -27,7 +26,7 @@ from distillgate.run.artefacts import save_program, save_training
 from distillgate.run.models import make_lm
 from distillgate.run.recordings import Recordings
 from distillgate.run.refusal import call_errors, way_out
-from distillgate.stages.graph import EVALUATIONS
+from distillgate.stages.graph import EVALUATIONS, players
 from distillgate.task import Task, load_task
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Lifecycle:
         golden = self.golden
         with self._stage("optimize"):
             program = optimize(
-                self._lm(self.profile.teacher, "optimize"),
+                self._lm(self.profile.model("teacher"), "optimize"),
                 self.task,
                 to_examples(golden.train, self.task),
                 to_examples(golden.dev, self.task),
@@ -125,11 +124,11 @@ class Lifecycle:
         from distillgate.stages.distill import distill
         from distillgate.tuning.openai_api import make_provider
 
-        profile, key = self.profile, self.recordings.key(self.profile.student, "distill")
-        optimized = self._with_lm(self.optimized_program, profile.teacher, "distill")
+        profile, key = self.profile, self.recordings.key(self.profile.model("student"), "distill")
+        optimized = self._with_lm(self.optimized_program, profile.model("teacher"), "distill")
         recording = "distill" in self.recordings.stages
         provider = make_provider(profile, key, self.config.seed, self._tell if recording else None)
-        student = make_lm(profile.student, key, provider)
+        student = make_lm(profile.model("student"), key, provider)
         with self._stage("distill") as tape:
             # what an earlier run saw of its job is past: nobody waits for it again
             tape.forget(_LOOKS.search)
@@ -234,7 +233,7 @@ class Lifecycle:
         return Scorecard(stage, name, tuple(items), self.headers[stage], outputs)
 
     def _program(self, stage: str) -> dspy.Module:
-        (model,) = self.profile.players(stage)
+        (model,) = players(self.profile, stage)
         if stage == "optimized":
             return self._with_lm(self.optimized_program, model, stage)
         if stage == "distilled":
@@ -249,12 +248,12 @@ class Lifecycle:
             return program
         return self._with_lm(self.task.program(), model, stage)
 
-    def _with_lm(self, program: dspy.Module, model: ModelSpec, stage: str) -> dspy.Module:
+    def _with_lm(self, program: dspy.Module, model: Model, stage: str) -> dspy.Module:
         copied: dspy.Module = program.deepcopy()
         copied.set_lm(self._lm(model, stage))
         return copied
 
-    def _lm(self, model: ModelSpec, stage: str) -> dspy.LM:
+    def _lm(self, model: Model, stage: str) -> dspy.LM:
         return make_lm(model, self.recordings.key(model, stage))
 
     @contextmanager

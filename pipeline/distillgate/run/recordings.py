@@ -15,16 +15,15 @@ from distillgate.cassette.recorder import TapeRecorder
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
 from distillgate.cassette.tape import Tape
-from distillgate.config import Config
+from distillgate.config import Config, Model
 from distillgate.errors import CassetteError
 from distillgate.money.estimate import estimate
 from distillgate.money.meter import Meter
-from distillgate.profiles import ModelSpec
 from distillgate.run.announcements import announced
 from distillgate.run.models import NO_KEY, api_key
 from distillgate.run.tape_paths import TapePaths
 from distillgate.secrets.known import remembered
-from distillgate.stages.graph import STAGES, UPSTREAM, with_downstream
+from distillgate.stages.graph import STAGES, UPSTREAM, players, with_downstream
 
 
 class UnfinishedRecordingError(CassetteError):
@@ -56,7 +55,7 @@ class Recordings(TapePaths):
         self._tell = tell
         self._ends: dict[str, datetime.date | None] = {}
 
-    def key(self, model: ModelSpec, stage: str) -> str:
+    def key(self, model: Model, stage: str) -> str:
         """The key for a model's calls in a stage; in replay none is needed or read.
 
         Raises:
@@ -103,11 +102,11 @@ class Recordings(TapePaths):
 
     def _announced_ends(self, stage: str) -> dict[str, Any]:
         """Each model is asked for once in a run, for all its stages."""
-        players = self.config.profile.players(stage)
-        for model in players:
+        playing = players(self.config.profile, stage)
+        for model in playing:
             if model.model not in self._ends:
                 self._ends[model.model] = announced(model, self.key(model, stage))
-        ends = {one.model: day.isoformat() for one in players if (day := self._ends[one.model])}
+        ends = {one.model: day.isoformat() for one in playing if (day := self._ends[one.model])}
         return {"retires": ends} if ends else {}
 
     @contextmanager
@@ -140,7 +139,7 @@ class Recordings(TapePaths):
             "task": self.task,
             "profile": self.config.profile.name,
             "stage": stage,
-            "models": [model.model for model in self.config.profile.players(stage)],
+            "models": [model.model for model in players(self.config.profile, stage)],
             "data": data,
             "seed": self.config.seed,
             "recorded": now.date().isoformat(),
@@ -151,7 +150,7 @@ class Recordings(TapePaths):
 
     def _unrecorded(self, stage: str) -> CassetteError:
         path, profile = self.path(stage), self.config.profile
-        keys, endpoint = profile.key_names, profile.players(stage)[0].api_base
+        keys, endpoint = profile.key_names, players(profile, stage)[0].api_base
         need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {endpoint}"
         lacking = self.lacking
         begun = {name: calls for name, calls in self.begun.items() if name in lacking}

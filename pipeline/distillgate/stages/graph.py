@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from distillgate.config import Model, Profile
 from distillgate.errors import StageError
 
 UPSTREAM: dict[str, tuple[str, ...]] = {
@@ -19,6 +20,17 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 STAGES = tuple(UPSTREAM)
 EVALUATIONS = ("teacher", "optimized", "student", "distilled")
 """The stages that end in a scorecard."""
+
+_ROLES = {"student": ("student",), "distilled": ("student",), "distill": ("teacher", "student")}
+
+
+def players(profile: Profile, stage: str) -> tuple[Model, ...]:
+    """The models that a stage calls: of `distill` the teacher and the student that it tunes.
+
+    Raises:
+        ConfigError: the profile names no model for one of its roles.
+    """
+    return tuple(profile.model(role) for role in _ROLES.get(stage, ("teacher",)))
 
 
 def with_downstream(stages: Iterable[str]) -> tuple[str, ...]:

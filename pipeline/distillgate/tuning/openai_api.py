@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types.fine_tuning import FineTuningJob
 
-    from distillgate.profiles import Profile
+    from distillgate.config import Profile
 
 WAITING = ("validating_files", "queued", "running", "paused")
 """Statuses that a job can leave without a new start."""
@@ -170,9 +170,10 @@ def make_provider(profile: Profile, key: str, seed: int, tell: Callable[[str], N
     from openai import OpenAI
 
     tuning = profile.finetuning
-    client = OpenAI(base_url=profile.student.api_base, api_key=key, max_retries=5 if tell else 0)
-    if profile.student.timeout_seconds:
-        client = client.with_options(timeout=profile.student.timeout_seconds)
+    student = profile.model("student")
+    client = OpenAI(base_url=student.api_base, api_key=key, max_retries=5 if tell else 0)
+    if student.timeout_seconds:
+        client = client.with_options(timeout=student.timeout_seconds)
     return EndpointProvider(
         client,
         suffix=tuning.suffix,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import dspy
 import openai
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
 from distillgate.tuning.openai_api import EndpointProvider
 from starlette.requests import Request
@@ -82,7 +82,7 @@ def asked(body: Any) -> str:
 
 def lm_at(endpoint: Endpoint, model: str, provider: Any = None) -> dspy.LM:
     """A model of the endpoint, asked once and not again when that fails."""
-    return make_lm(ModelSpec(f"openai/{model}", api_base=endpoint.url), NO_KEY, provider, retries=0)
+    return make_lm(Model(f"openai/{model}", api_base=endpoint.url), NO_KEY, provider, retries=0)
 
 
 @contextmanager

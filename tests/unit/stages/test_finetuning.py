@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.models import make_lm
 from distillgate.tuning.openai_api import Job, TuningReport
 from news.task import NewsClassifier
@@ -101,7 +101,7 @@ def test_a_provider_with_no_job_done_has_no_report(tuned):
 
 def test_a_copied_program_keeps_the_provider_of_its_model(tuned):
     provider, program = tuned[1], NewsClassifier()
-    program.set_lm(make_lm(ModelSpec("openai/student", api_base=tuned[0].url), "none", provider))
+    program.set_lm(make_lm(Model("openai/student", api_base=tuned[0].url), "none", provider))
     assert program.deepcopy().predictors()[0].lm.provider is provider
 
 

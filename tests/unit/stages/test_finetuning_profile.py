@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
-from distillgate.profiles import FineTuning, ModelSpec, Profile
+from distillgate.config import FineTuning, Model, Profile
 from distillgate.tuning.openai_api import Job, make_provider
 
 from tests.endpoint import Endpoint
@@ -23,7 +23,7 @@ def tune(endpoint):
     """Run a job of the profile's provider to its end."""
 
     def run(poll_seconds=0.0, tell=None):
-        student = ModelSpec("openai/student", api_base=endpoint.url)
+        student = Model("openai/student", api_base=endpoint.url)
         profile = Profile("local", student, student, FineTuning({}, suffix="news", poll_seconds=poll_seconds))
         return make_provider(profile, "none", 9, tell).finetune(Job(), "openai/student", [], None)
 
