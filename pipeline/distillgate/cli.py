@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from distillgate.config import find_root, load_config
+from distillgate.config import load_config
 from distillgate.errors import DistillgateError
+from distillgate.project import find_root
 from distillgate.secrets.known import scrubbed
 
 

@@ -22,7 +22,8 @@ from distillgate.cassette.answers import call_of, to_vcr
 from distillgate.cassette.request import canonical
 from distillgate.cassette.transports.interception import transport_patches
 from distillgate.cassette.transports.stubs import Answers
-from distillgate.config import Config, find_root, load_config
+from distillgate.config import Config, load_config
+from distillgate.project import find_root
 from distillgate.run import recordings
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from distillgate.cassette.lines import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical, canonical
 from distillgate.cassette.storage import Recording
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
 
 URL = "http://bench.invalid/v1"
@@ -65,7 +65,7 @@ def articles(count: int, seed: int = 9) -> list[str]:
 def program() -> dspy.Module:
     """One reasoned prediction per call, on a model behind a host that is not there."""
     module = dspy.ChainOfThought(SIGNATURE)
-    module.set_lm(make_lm(ModelSpec(f"openai/{MODEL}", api_base=URL), NO_KEY, retries=0))
+    module.set_lm(make_lm(Model(f"openai/{MODEL}", api_base=URL), NO_KEY, retries=0))
     return module
 
 

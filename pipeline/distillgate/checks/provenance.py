@@ -10,7 +10,7 @@ from distillgate.checks.shelf import Shelf
 from distillgate.errors import GoldenDataError
 from distillgate.golden import fingerprint_of
 from distillgate.results.findings import Finding
-from distillgate.stages.graph import UPSTREAM
+from distillgate.stages.graph import UPSTREAM, players
 
 SEEDED = ("optimize", "distill")
 """The stages whose requests follow from the seed."""
@@ -38,14 +38,14 @@ def changed_data(shelf: Shelf) -> Iterator[Finding]:
 
 def changed_models(shelf: Shelf) -> Iterator[Finding]:
     """Tapes of other models than the profile names now."""
-    players = {stage: [model.model for model in shelf.config.profile.players(stage)] for stage in shelf.tapes}
+    playing = {stage: [model.model for model in players(shelf.config.profile, stage)] for stage in shelf.tapes}
     recorded = {stage: shelf.header(stage, "models") for stage in shelf.tapes}
     yield from shelf.once(
         "models",
         "error",
         (
             (stage, f"recorded with {_listed(recorded[stage])}, but the profile now names {_listed(now)}")
-            for stage, now in players.items()
+            for stage, now in playing.items()
             if recorded[stage] != now
         ),
     )
@@ -100,11 +100,7 @@ def other_versions(shelf: Shelf) -> Iterator[Finding]:
 
 def retiring(shelf: Shelf, today: datetime.date) -> Iterator[Finding]:
     """Models that are about to be shut down, so that nothing could be recorded again."""
-    announced: dict[str, datetime.date] = {}
-    for stage in shelf.tapes:
-        told = shelf.header(stage, "retires")
-        announced |= {str(model): datetime.date.fromisoformat(day) for model, day in told.items()} if told else {}
-    for notice in shelf.config.profile.notices(today, announced):
+    for notice in shelf.config.profile.notices(today):
         yield Finding("retirement", "warning", (), notice, shelf.recordings.remedy())
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from distillgate.cassette import storage
 from distillgate.cassette.answers import call_of
+from distillgate.config import Model, Profile
 from distillgate.errors import PriceError
 from distillgate.golden import Golden
 from distillgate.money.prices import token_dollars
-from distillgate.profiles import ModelSpec, Profile
 from distillgate.results.numbers import dollars
+from distillgate.stages.graph import players
 
 TUNES = "distill"
 """The stage whose tape holds the fine-tuning job."""
@@ -99,7 +100,7 @@ def _price(profile: Profile, used: Mapping[str, Usage]) -> str:
     if profile.machine_usd_per_hour is not None:
         return "paid in machine time"
     try:
-        total = sum(_dollars(profile.players(stage)[0], one) for stage, one in used.items())
+        total = sum(_dollars(players(profile, stage)[0], one) for stage, one in used.items())
     except PriceError as error:
         return f"at an unknown price ({error})"
     if (tuned := used.get(TUNES)) is not None and tuned.trained_tokens:
@@ -109,6 +110,6 @@ def _price(profile: Profile, used: Mapping[str, Usage]) -> str:
     return f"about {dollars(total)}"
 
 
-def _dollars(model: ModelSpec, used: Usage) -> float:
+def _dollars(model: Model, used: Usage) -> float:
     name = model.model.partition("/")[2]
     return token_dollars(name, used.prompt_tokens, used.completion_tokens, model.price)

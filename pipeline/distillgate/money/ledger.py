@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distillgate.calls import Call
+from distillgate.config import Profile
 from distillgate.errors import PriceError
 from distillgate.money.prices import dollars_of, training_price
-from distillgate.profiles import Profile
 
 if TYPE_CHECKING:
     from distillgate.tuning.openai_api import TuningReport

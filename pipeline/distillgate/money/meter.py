@@ -17,11 +17,11 @@ from distillgate.cassette.lines import Interaction
 from distillgate.cassette.request import Canonical
 from distillgate.cassette.validity import judged
 from distillgate.cassette.watching import Watch
+from distillgate.config import Profile
 from distillgate.errors import BudgetError, DistillgateError, PriceError
 from distillgate.money.figures import Figures
 from distillgate.money.ledger import SECONDS_PER_HOUR
 from distillgate.money.prices import call_dollars, dollars_of, training_price
-from distillgate.profiles import Profile
 from distillgate.results.numbers import dollars
 from distillgate.run.refusal import refusal_of
 

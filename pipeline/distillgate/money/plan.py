@@ -11,15 +11,14 @@ from pathlib import Path
 import orjson
 
 from distillgate.cassette.session import journal_path
-from distillgate.config import Config, secret
+from distillgate.config import Config, Model, Profile, secret
 from distillgate.errors import CassetteError, ConfigError, PriceError
 from distillgate.golden import Golden
 from distillgate.money.estimate import TUNES, Usage, expected, usage
 from distillgate.money.ledger import SECONDS_PER_HOUR
 from distillgate.money.prices import call_dollars, training_price
-from distillgate.profiles import ModelSpec, Profile
 from distillgate.run.recordings import Recordings
-from distillgate.stages.graph import STAGES
+from distillgate.stages.graph import STAGES, players
 
 SECONDS_A_CALL = 2.0
 """Assumed where the profile itself was never recorded."""
@@ -127,9 +126,9 @@ def make_plan(settings: Config, recordings: Recordings, golden: Golden, today: d
             dollars = _dollars(profile, stage, used, seconds, left, bool(job))
         except PriceError as error:
             dollars, unpriced = math.nan, unpriced or str(error)
-        models = tuple(model.model for model in profile.players(stage))
+        models = tuple(model.model for model in players(profile, stage))
         stages.append(StagePlan(stage, models, used, kept, source, dollars, seconds, job))
-    specs = dict.fromkeys(model for stage in asked for model in profile.players(stage))
+    specs = dict.fromkeys(model for stage in asked for model in players(profile, stage))
     return Plan(
         profile.name,
         bool(recordings.live),
@@ -163,7 +162,7 @@ def _tapes(folder: Path) -> int:
 def _dollars(profile: Profile, stage: str, used: Usage, seconds: float, left: float, started: bool) -> float:
     if (hourly := profile.machine_usd_per_hour) is not None:
         return hourly * seconds / SECONDS_PER_HOUR
-    name = profile.players(stage)[0].model.partition("/")[2]
+    name = players(profile, stage)[0].model.partition("/")[2]
     if stage == "distilled" and "/" not in name:
         name = f"ft:{name}:planned"
     calls = left * call_dollars(profile, name, used.prompt_tokens, used.completion_tokens)
@@ -185,7 +184,7 @@ def _job(journal: Path) -> str:
     return ""
 
 
-def _player(model: ModelSpec, root: Path) -> Player:
+def _player(model: Model, root: Path) -> Player:
     key = model.api_key_env or ""
     endpoint = model.api_base or f"the API of {model.model.partition('/')[0]}"
     return Player(model.model, endpoint, key, not key or secret(key, root) is not None, model.retires)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from distillgate.calls import Call
+from distillgate.config import ROLES, Price, Profile
 from distillgate.errors import PriceError
-from distillgate.profiles import ModelSpec, Price, Profile
 
 
 def training_price(profile: Profile) -> float:
@@ -15,7 +15,7 @@ def training_price(profile: Profile) -> float:
     """
     if (price := profile.finetuning.usd_per_million_tokens) is None:
         raise PriceError(
-            f"no price of training {profile.student.model.partition('/')[2]!r} is known. Give usd_per_million_tokens "
+            f"no price of training {profile.model('student').name!r} is known. Give usd_per_million_tokens "
             f"to [tool.distillgate.profiles.{profile.name}.finetuning], in dollars per million trained tokens"
         )
     return price
@@ -33,8 +33,7 @@ def call_dollars(
     """
     # a tuned model, ft:BASE:…, has the price that the profile gives its base
     base = model.removeprefix("ft:").partition(":")[0]
-    specs: tuple[ModelSpec, ...] = (profile.teacher, profile.student)
-    found = (spec.price for spec in specs if spec.price and spec.model.partition("/")[2] in (model, base))
+    found = (one.price for one in profile.models_of(ROLES) if one.price and one.name in (model, base))
     return token_dollars(model, prompt_tokens, completion_tokens, next(found, None), cached_tokens)
 
 

@@ -138,3 +138,9 @@ _MEASURES: Mapping[str, Callable[[Gate, Compare, Score, About], Verdict]] = {
     "cost_reduction": _cost_reduction,
     "latency_ratio": _latency_ratio,
 }
+GATES = tuple(_MEASURES)
+"""What can be bounded."""
+WITHOUT_INTERVAL = ("cost_reduction", "latency_ratio")
+"""Gates whose value has no interval, so that none of it can be asked to lie beyond the bound."""
+DIFFERENCES = ("non_inferiority",)
+"""Gates whose value is a difference of student and teacher, negative where the student is worse."""

@@ -8,8 +8,8 @@ from typing import Any
 from distillgate.cassette.kinds import named
 from distillgate.cassette.lines import Interaction
 from distillgate.cassette.request import Canonical
+from distillgate.config import ROLES, Profile
 from distillgate.errors import EndpointError
-from distillgate.profiles import Profile
 from distillgate.tuning.endpoint_errors import PATIENCE, lasting, message_of, remedy, wait_asked
 
 
@@ -62,5 +62,5 @@ def _table(profile: Profile) -> str:
 
 def _key_name(profile: Profile, asked: Canonical) -> str:
     name = asked.body.get("model") if isinstance(asked.body, dict) else None
-    spec = profile.teacher if profile.teacher.model.partition("/")[2] == name else profile.student
+    spec = next((one for one in profile.models_of(ROLES) if one.name == name), profile.model("student"))
     return spec.api_key_env or ""

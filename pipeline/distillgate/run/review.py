@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from distillgate.cassette import storage
 from distillgate.checks.profile import check_files
 from distillgate.checks.prompts import MARK, prompts_of
+from distillgate.config import Profile
 from distillgate.errors import DistillgateError, PriceError
 from distillgate.money.ledger import SECONDS_PER_HOUR
 from distillgate.money.prices import call_dollars
-from distillgate.profiles import Profile
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
 from distillgate.results.findings import Finding

@@ -12,10 +12,9 @@ from distillgate.cassette import storage
 from distillgate.cassette import vcr_yaml as exchange
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.config import Config
+from distillgate.config import ROLES, Config, Profile
 from distillgate.errors import CassetteError, StageError
 from distillgate.golden import load_golden
-from distillgate.profiles import Profile
 from distillgate.run.recordings import Recordings
 from distillgate.secrets.known import remembered
 from distillgate.stages.graph import STAGES
@@ -122,7 +121,7 @@ def _names(folder: Path) -> set[str]:
 def _origin(profile: Profile, asked: Canonical) -> str:
     """The teacher's own calls go to its endpoint; the student's, uploads and tuning to the student's."""
     model = asked.body.get("model") if isinstance(asked.body, dict) else None
-    spec = profile.teacher if model == profile.teacher.model.partition("/")[2] else profile.student
+    spec = next((one for one in profile.models_of(ROLES) if one.name == model), profile.model("student"))
     parts = urlsplit(spec.api_base or OPENAI)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from distillgate.config import Config, NoProjectError, find_root, load_config
+from distillgate.config import Config, load_config
 from distillgate.errors import DistillgateError
 from distillgate.money.meter import Meter
+from distillgate.project import NoProjectError, find_root
 from distillgate.report.files import must_be_writable
 from distillgate.report.page import require
+from distillgate.results.gates import DIFFERENCES, GATES, WITHOUT_INTERVAL
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.stages.graph import EVALUATIONS, STAGES
@@ -187,5 +189,6 @@ def lifecycle_of(config: pytest.Config) -> Lifecycle:
 
 def _settings(config: pytest.Config) -> Config:
     settings = load_config(find_root(config.rootpath), config.getoption("distill_profile"))
+    settings.check_gates(GATES, WITHOUT_INTERVAL, DIFFERENCES)
     budget = config.getoption("distill_max_cost")
     return settings if budget is None else dataclasses.replace(settings, max_cost=budget)

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 
 import pytest
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
 
 NOWHERE = "http://endpoint.invalid/v1"
@@ -47,7 +47,7 @@ def teacher():
     """Make the teacher's LM; without a URL its endpoint does not exist."""
 
     def make(url=NOWHERE, temperature=0.0, key=NO_KEY):
-        return make_lm(ModelSpec("openai/teacher", api_base=url, temperature=temperature), key, retries=0)
+        return make_lm(Model("openai/teacher", api_base=url, temperature=temperature), key, retries=0)
 
     return make
 

@@ -5,7 +5,7 @@ from distillgate.cassette.dialects import Tokens, completes, cut_off, model_of, 
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
 from distillgate.cassette.storage import read
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
 
 OPENAI = {"prompt_tokens": 50, "completion_tokens": 9}
@@ -109,14 +109,14 @@ def endpoint():
 @pytest.mark.parametrize("model", ANSWERS)
 def test_a_providers_own_api_is_recorded_counted_and_replayed_any_number_of_times(endpoint, path, model):
     name = model.partition("/")[2]
-    lm = make_lm(ModelSpec(model, api_base=endpoint, max_tokens=300), NO_KEY, retries=0)
+    lm = make_lm(Model(model, api_base=endpoint, max_tokens=300), NO_KEY, retries=0)
     with recording(path, {}, Redactor()) as tape:
         assert lm("Who won?")[0] == SAID
     (call,) = tape.calls
     assert (call.model, call.prompt_tokens, call.completion_tokens, call.cached_tokens) == (name, 50, 9, 30)
     assert read(path).interactions[0].request.repeatable
 
-    elsewhere = make_lm(ModelSpec(model, api_base="http://endpoint.invalid/v1", max_tokens=300), NO_KEY, retries=0)
+    elsewhere = make_lm(Model(model, api_base="http://endpoint.invalid/v1", max_tokens=300), NO_KEY, retries=0)
     with replaying(path, "") as tape:
         assert elsewhere("Who won?")[0] == elsewhere("Who won?")[0] == SAID
     assert [(one.prompt_tokens, one.seconds > 0) for one in tape.calls] == [(50, True), (50, True)]

@@ -1,11 +1,20 @@
 """`[tool.distillgate]`: where the project and the profile are found, where keys come from, what the table yields."""
 
+import contextlib
+import dataclasses
 import datetime
+import pathlib
+import re
+import subprocess
+import sys
 
+import distillgate
 import pytest
-from distillgate.config import Gate, find_root, load_config, secret
+from distillgate.config import Gate, Price, load_config, secret
 from distillgate.errors import ConfigError
-from distillgate.profiles import Price
+from distillgate.project import find_root
+
+PACKAGE = pathlib.Path(distillgate.__file__).parent
 
 TWO_PROFILES = """
 [tool.distillgate]
@@ -23,7 +32,7 @@ student = { model = "openai/little" }
 [tool.distillgate.profiles.in-environment]
 api_base = "http://127.0.0.1:1/v1"
 api_key_env = "SHARED_KEY"
-machine_usd_per_hour = 1
+num_threads = 2
 teacher = { model = "openai/big", api_key_env = "OWN_KEY", temperature = 1, retires = 2027-01-14 }
 student = { model = "openai/little", price = { input = 0.15, output = 0.6, cached_input = 0.075 } }
 finetuning = { suffix = "mine", poll_seconds = 5, hyperparameters = { n_epochs = 3 } }
@@ -71,9 +80,38 @@ def test_an_undefined_profile_is_an_error_listing_the_defined_ones(root):
         load_config(root, "other")
 
 
+def write(root, lines):
+    """The two profiles with more lines in `[tool.distillgate]`."""
+    (root / "pyproject.toml").write_text(TWO_PROFILES.replace("[tool.distillgate]\n", f"[tool.distillgate]\n{lines}\n"))
+
+
 def test_folders_are_taken_from_the_root_of_the_project(root):
     settings = load_config(root)
-    assert (settings.golden, settings.cassettes) == (root / "golden", root / "cassettes")
+    assert (settings.golden, settings.cassettes, settings.pythonpath) == (root / "golden", root / "cassettes", ())
+    write(root, f'golden = "data/golden"\ncassettes = "{root}/tapes"\npythonpath = [".", "src"]')
+    settings = load_config(root)
+    assert (settings.golden, settings.cassettes) == (root / "data" / "golden", root / "tapes")
+    assert settings.pythonpath == (root, root / "src")
+
+
+def test_changing_a_value_keeps_all_others(root):
+    write(root, 'golden = "data"\nreplay_programs = ["git"]\nunfinished = "skip"')
+    settings = load_config(root)
+    changed = dataclasses.replace(settings, max_cost=2.0)
+    assert changed.max_cost == 2.0
+    assert dataclasses.replace(changed, max_cost=None) == settings
+
+
+def test_a_relative_root_stays_the_folder_that_it_is(root, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    settings = load_config(pathlib.Path(root.name))
+    assert dataclasses.replace(settings, max_cost=2.0).golden == pathlib.Path(root.name) / "golden"
+
+
+def test_a_project_names_its_own_stages_and_the_programs_of_its_task(root):
+    assert (load_config(root).stages, load_config(root).programs) == ((), ())
+    write(root, 'stages = ["mine.stages:judge"]\nreplay_programs = ["git", "jq"]')
+    assert (load_config(root).stages, load_config(root).programs) == (("mine.stages:judge",), ("git", "jq"))
 
 
 def test_all_profiles_are_named_in_the_order_of_the_file(root):
@@ -89,36 +127,75 @@ def test_gates_carry_their_bounds(root):
 
 def test_both_models_share_the_endpoint_of_their_profile(root):
     profile = load_config(root, "in-environment").profile
-    assert {model.api_base for model in (profile.teacher, profile.student)} == {"http://127.0.0.1:1/v1"}
+    assert {model.api_base for model in profile.models.values()} == {"http://127.0.0.1:1/v1"}
 
 
 def test_a_models_own_key_goes_before_that_of_its_profile(root):
     profile = load_config(root, "in-environment").profile
-    assert (profile.teacher.api_key_env, profile.student.api_key_env) == ("OWN_KEY", "SHARED_KEY")
+    assert [model.api_key_env for model in profile.models.values()] == ["OWN_KEY", "SHARED_KEY"]
+    assert profile.key_names == ["OWN_KEY", "SHARED_KEY"]
 
 
 def test_a_profile_carries_prices_retirement_and_tuning(root):
     profile = load_config(root, "in-environment").profile
-    assert profile.student.price == Price(input=0.15, output=0.6, cached_input=0.075)
-    assert profile.teacher.retires == datetime.date(2027, 1, 14)
-    assert (profile.machine_usd_per_hour, profile.teacher.temperature) == (1.0, 1.0)
+    teacher, student = profile.model("teacher"), profile.model("student")
+    assert student.price == Price(input=0.15, output=0.6, cached_input=0.075)
+    assert teacher.retires == datetime.date(2027, 1, 14)
+    assert (profile.num_threads, teacher.temperature) == (2, 1.0)
     assert (profile.finetuning.suffix, profile.finetuning.poll_seconds) == ("mine", 5.0)
     assert profile.finetuning.hyperparameters == {"n_epochs": 3}
 
 
-@pytest.mark.parametrize(("value", "skips"), [(None, False), ("fail", False), ("skip", True)])
-def test_unfinished_recordings_fail_unless_the_table_says_skip(root, value, skips):
-    if value:
-        path = root / "pyproject.toml"
-        path.write_text(TWO_PROFILES.replace("[tool.distillgate]", f'[tool.distillgate]\nunfinished = "{value}"'))
+@pytest.mark.parametrize(
+    ("line", "skips"), [("", False), ('unfinished = "fail"', False), ('unfinished = "skip"', True)]
+)
+def test_unfinished_recordings_fail_unless_the_table_says_skip(root, line, skips):
+    write(root, line)
     assert load_config(root).skip_unfinished is skips
 
 
 @pytest.mark.parametrize(("line", "budget"), [("", 5.0), ("tape_budget_mb = 12", 12.0)], ids=["default", "table"])
 def test_tapes_have_a_budget(root, line, budget):
-    path = root / "pyproject.toml"
-    path.write_text(TWO_PROFILES.replace("[tool.distillgate]\n", f"[tool.distillgate]\n{line}\n"))
+    write(root, line)
     assert load_config(root).tape_budget_mb == budget
+
+
+def test_a_margin_is_a_loss_that_the_whole_interval_must_exclude(root):
+    path = root / "pyproject.toml"
+    path.write_text(TWO_PROFILES.replace("retention = { min = 0.9 }", "non_inferiority = { margin = 0.05 }"), "utf-8")
+    assert load_config(root).gates["non_inferiority"] == Gate("non_inferiority", minimum=-0.05, sure=True)
+
+
+@pytest.mark.parametrize(
+    ("gates", "message"),
+    [
+        pytest.param(
+            "retentoin = { min = 0.9 }",
+            "tool.distillgate.gates.retentoin is unknown; valid: latency_ratio, non_inferiority, retention",
+            id="gate-that-nothing-measures",
+        ),
+        pytest.param(
+            "latency_ratio = { max = 1, sure = true }",
+            "tool.distillgate.gates.latency_ratio.sure: latency_ratio has no interval; leave it out",
+            id="no-interval",
+        ),
+        pytest.param(
+            "retention = { margin = 0.05 }",
+            "tool.distillgate.gates.retention.margin bounds nothing; give min, max or both. It is for non_inferiority",
+            id="margin-of-what-is-no-difference",
+        ),
+        pytest.param("retention = { min = 0.9, sure = true }\nnon_inferiority = { margin = 0.05 }", None, id="sound"),
+    ],
+)
+def test_gates_are_checked_against_what_can_be_measured(root, gates, message):
+    path = root / "pyproject.toml"
+    bounded = "retention = { min = 0.9 }\nlatency_ratio = { max = 1 }"
+    assert bounded in TWO_PROFILES
+    path.write_text(TWO_PROFILES.replace(bounded, gates), "utf-8")
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$") if message else contextlib.nullcontext():
+        load_config(root).check_gates(
+            ["retention", "non_inferiority", "latency_ratio"], ["latency_ratio"], ["non_inferiority"]
+        )
 
 
 @pytest.mark.parametrize("profile", ["local", "openai"])
@@ -132,6 +209,18 @@ def test_the_root_is_the_nearest_folder_upwards_with_the_table(root):
     inner.mkdir(parents=True)
     (inner / "pyproject.toml").write_text("[tool.other]\n")
     assert find_root(inner) == root
+
+
+def test_looking_for_a_project_needs_the_standard_library_only():
+    code = "import sys; before = {*sys.modules}; import distillgate.project; print(*{*sys.modules} - before)"
+    spec = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\nimport types\n"
+    bare = f"package = types.ModuleType('distillgate'); package.__path__ = [{str(PACKAGE)!r}]\n"
+    asked = subprocess.run(
+        [sys.executable, "-c", f"{spec}{bare}sys.modules['distillgate'] = package\n{code}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = {name.partition(".")[0] for name in asked.stdout.split()}
+    assert loaded - sys.stdlib_module_names == {"distillgate"}
 
 
 def test_without_a_table_anywhere_the_error_says_what_to_add(tmp_path):

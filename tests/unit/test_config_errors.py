@@ -28,6 +28,19 @@ UNKNOWN = [
     pytest.param("num_threads", "num_thread", f"{PROFILE}.num_thread", "num_threads", id="profile"),
     pytest.param("max_tokens", "max_token", f"{PROFILE}.teacher.max_token", "max_tokens", id="model"),
     pytest.param("input = 0.15", "input = 1, inptu = 1", f"{PROFILE}.student.price.inptu", "input", id="price"),
+    pytest.param(
+        'openai/little"',
+        'openai/little", predictors = { a = { modle = 1 } }',
+        f"{PROFILE}.student.predictors.a.modle",
+        "model",
+        id="predictor",
+    ),
+    pytest.param("num_threads", "name = 'x'\nnum_threads", f"{PROFILE}.name", "teacher", id="name-of-a-profile"),
+    pytest.param("task =", "root = '/'\ntask =", "tool.distillgate.root", "replay_programs", id="root"),
+    pytest.param("task =", "programs = ['git']\ntask =", "tool.distillgate.programs", "replay_programs", id="programs"),
+    pytest.param(
+        'model = "openai/big"', 'modle = "openai/big"', f"{PROFILE}.teacher.modle", "model", id="before-missing"
+    ),
     pytest.param("poll_seconds", "poll", f"{PROFILE}.finetuning.poll", "poll_seconds", id="finetuning"),
     pytest.param("min = 0.9", "minimum = 0.9", "tool.distillgate.gates.retention.minimum", "min", id="gate"),
 ]
@@ -35,7 +48,6 @@ UNKNOWN = [
 BROKEN = [
     pytest.param('task = "mine:task"', "", "tool.distillgate.task is missing", id="task-missing"),
     pytest.param('model = "openai/big",', "", f"{PROFILE}.teacher.model is missing", id="model-missing"),
-    pytest.param("student =", "# student =", f"{PROFILE}.student.model is missing", id="student-missing"),
     pytest.param(", output = 0.6", "", f"{PROFILE}.student.price.output is missing", id="price-half-given"),
     pytest.param('"mine:task"', "1", "tool.distillgate.task must be a string, is 1", id="text"),
     pytest.param("task =", "seed = 1.5\ntask =", "tool.distillgate.seed must be a whole number, is 1.5", id="seed"),
@@ -58,26 +70,55 @@ BROKEN = [
     pytest.param(
         "task =",
         'unfinished = "wait"\ntask =',
-        "tool.distillgate.unfinished = 'wait' must be 'fail' or 'skip'",
+        "tool.distillgate.unfinished must be 'fail' or 'skip', is 'wait'",
         id="unfinished",
     ),
     pytest.param(
         "{ poll_seconds = 5 }",
         "{ hyperparameters = 3 }",
-        f"{PROFILE}.finetuning.hyperparameters] must be a table, is 3",
+        f"[{PROFILE}.finetuning.hyperparameters] must be a table, is 3",
         id="hyperparameters",
+    ),
+    pytest.param(
+        "max_tokens = 300",
+        "retires = 2027-01-14T00:00:00",
+        f"{PROFILE}.teacher.retires must be a date such as",
+        id="time",
+    ),
+    pytest.param("300", "300.0", f"{PROFILE}.teacher.max_tokens must be a whole number, is 300.0", id="fraction"),
+    pytest.param("300", "0", f"{PROFILE}.teacher.max_tokens must be at least 1, is 0", id="no-tokens"),
+    pytest.param("0.15", "-1", f"{PROFILE}.student.price.input must be at least 0, is -1", id="negative-price"),
+    pytest.param("0.15", "nan", f"{PROFILE}.student.price.input must be a finite number, is nan", id="no-number"),
+    pytest.param("0.9", "true", "tool.distillgate.gates.retention.min must be a number, is True", id="truth-as-bound"),
+    pytest.param(
+        "0.9", "0.9, sure = 1", "tool.distillgate.gates.retention.sure must be true or false, is 1", id="flag"
+    ),
+    pytest.param(
+        "{ min = 0.9 }", "{ margin = 0 }", "tool.distillgate.gates.retention.margin must be above 0", id="margin"
+    ),
+    pytest.param(
+        "0.9", "0.9, margin = 0.1", "tool.distillgate.gates.retention has both margin and min", id="margin-and-min"
+    ),
+    pytest.param("task =", "max_cost = 0\ntask =", "tool.distillgate.max_cost must be above 0, is 0", id="max-cost"),
+    pytest.param(
+        "task =", "stages = 'a'\ntask =", "tool.distillgate.stages must be a list of strings, is 'a'", id="list"
+    ),
+    pytest.param(
+        "task =", "stages = [1]\ntask =", "tool.distillgate.stages.0 must be a string, is 1", id="list-of-strings"
+    ),
+    pytest.param('"small"', "3", "tool.distillgate.profile must be a string, is 3", id="profile-as-number"),
+    pytest.param("num_threads = 4", "api_base = 3", f"{PROFILE}.api_base must be a string, is 3", id="shared-key"),
+    pytest.param(
+        "num_threads = 4",
+        "machine_usd_per_hour = 1",
+        f"{PROFILE} has two prices for openai/little: machine_usd_per_hour and a price per token; keep one",
+        id="two-prices",
     ),
     pytest.param(
         "task =",
         "local = 3\ntask =",
         "[tool.distillgate.local] must be a table, is 3",
         id="local",
-    ),
-    pytest.param(
-        "retention =",
-        "retentoin =",
-        "tool.distillgate.gates.retentoin is unknown; valid: cost_reduction",
-        id="gate-that-nothing-measures",
     ),
 ]
 
