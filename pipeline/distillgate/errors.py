@@ -64,6 +64,10 @@ class StageError(DistillgateError):
     """A pipeline stage could not produce its result."""
 
 
+class MetricError(StageError):
+    """A metric returned what is no verdict, or grades where a bound is needed that the task does not give."""
+
+
 class FineTuningError(StageError):
     """A fine-tuning job ended without a model; the message carries the provider's reason."""
 
@@ -74,10 +78,6 @@ class EndpointError(StageError):
 
 class BudgetError(StageError):
     """The next call of a recording could cost more than is left of its budget; it was not made."""
-
-
-class MetricError(DistillgateError):
-    """A metric returned what is no verdict, or grades where a bound is needed that the task does not give."""
 
 
 class NotMeasuredError(DistillgateError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
-from distillgate.money.figures import Figures
+from distillgate.money.meter import Figures
 from distillgate.results.numbers import dollars, seconds
 
 if TYPE_CHECKING:

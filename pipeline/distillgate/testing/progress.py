@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from distillgate.money.figures import Figures
+from distillgate.money.meter import Figures
 from distillgate.report.progress import Bar, Lines
 from distillgate.secrets.known import scrubbed
 
