@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from distillgate.cassette import storage
-from distillgate.cassette.answers import call_of
+from distillgate.cassette import format as tape_format
+from distillgate.cassette.interaction import call_of
 from distillgate.errors import PriceError
 from distillgate.golden import Golden
 from distillgate.money.prices import token_dollars
@@ -42,7 +42,7 @@ def usage(tape: Path) -> Usage:
     Raises:
         CassetteError: it cannot be read.
     """
-    interactions = storage.read(tape).interactions
+    interactions = tape_format.read(tape).interactions
     bodies = [i.body for i in interactions if isinstance(i.body, dict)]
     calls = [call for i in interactions if (call := call_of(i))]
     return Usage(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distillgate.cassette import opening
+from distillgate.cassette.format import content_digest
 from distillgate.cassette.recorder import TapeRecorder
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
@@ -145,7 +145,7 @@ class Recordings(TapePaths):
             "seed": self.config.seed,
             "recorded": now.date().isoformat(),
             "recorded_at": now.isoformat(timespec="seconds"),
-            "upstream": {name: opening.content(self.path(name)) for name in UPSTREAM[stage]},
+            "upstream": {name: content_digest(self.path(name)) for name in UPSTREAM[stage]},
             "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
         }
 

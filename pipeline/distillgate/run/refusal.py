@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from distillgate.cassette.kinds import named
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.request import Canonical
+from distillgate.cassette.interaction import Interaction
+from distillgate.cassette.request import Canonical, named
 from distillgate.errors import EndpointError
 from distillgate.profiles import Profile
 from distillgate.tuning.endpoint_errors import PATIENCE, lasting, message_of, remedy, wait_asked

@@ -31,7 +31,7 @@ class TapePaths:
     def begun(self) -> dict[str, int]:
         """The stages whose recording was begun and not finished, with the calls that are kept of each."""
         journals = {stage: journal_path(self.path(stage)) for stage in STAGES}
-        return {stage: path.read_bytes().count(b'{"request"') for stage, path in journals.items() if path.exists()}
+        return {stage: path.read_bytes().count(b'\n{"key":') for stage, path in journals.items() if path.exists()}
 
     @cached_property
     def orphans(self) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from distillgate.cassette import storage
+from distillgate.cassette import format as tape_format
 from distillgate.cassette import vcr_yaml as exchange
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
@@ -46,7 +46,7 @@ def export_tapes(settings: Config, stages: Sequence[str], folder: Path, force: b
             f"Record with: {recordings.remedy(*lacking)}"
         )
     _keep([target for stage in chosen for target in _files(folder, stage)], force)
-    tapes = {stage: storage.read(recordings.path(stage)) for stage in chosen}
+    tapes = {stage: tape_format.read(recordings.path(stage)) for stage in chosen}
     for stage, tape in tapes.items():
         target, _ = _files(folder, stage)
         exchange.write(target, tape, partial(_origin, profile))
@@ -86,7 +86,7 @@ def import_tapes(settings: Config, stages: Sequence[str], folder: Path, force: b
     }
     redactor = Redactor(remembered())
     for stage, imported in found.items():
-        storage.write(recordings.path(stage), imported.recording, redactor)
+        tape_format.write(recordings.path(stage), imported.recording, redactor)
         tell(f"{stage}: {_said(imported)} in {recordings.path(stage)}")
 
 
