@@ -15,13 +15,12 @@ from distillgate.errors import NotMeasuredError, StageError
 from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
-from distillgate.money.meter import Meter
+from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict, measure
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.models import make_lm
 from distillgate.run.recordings import Recordings
-from distillgate.run.refusal import call_errors, way_out
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
 from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Role, Split, Stage
@@ -176,7 +175,7 @@ class Lifecycle:
                         "threads of its own: their cost would be lost. Use dspy.Parallel or asyncio in the program"
                     )
                 self.headers[stage.name] = dict(tape.header)
-                self.ledger.add(stage.name, tape.calls, result.n if stage.evaluates else 0)
+                self.ledger.add(stage.name, tape.calls, len(getattr(self.golden, stage.split)))
         except call_errors() as error:
             self._stopped[stage.name] = StageError(
                 f"stage {stage.name!r} stopped at a call that failed: "
@@ -188,7 +187,7 @@ class Lifecycle:
             self._stopped[stage.name] = error
             raise
         if stage.tunes:
-            self.ledger.add_training(result.tuning)
+            self.ledger.add_training(stage.name, result.tuning)
         if recording:
             for name, content in stage.artefacts(result).items():
                 # line by line, because a search through one long text takes its time
