@@ -1,4 +1,4 @@
-"""`[tool.distillgate]` and the environment, parsed once into frozen values: profiles with their models, gates, folders."""
+"""`[tool.distillgate]` and the environment as frozen values: profiles with their models, gates, folders."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ _TABLES = ("dataclass_type", "dict_type", "mapping_type")
 
 
 def explain(error: ValidationError, path: str = "") -> tuple[str, str]:
-    """The dotted key of what is wrong, and a sentence about it: an unknown key goes first, then the outermost error."""
-    one = min(error.errors(), key=lambda one: (one["type"] != "unknown", len(one["loc"])))
+    """The dotted key of what is wrong, and a sentence about it: of several errors the outermost."""
+    one = min(error.errors(), key=lambda one: len(one["loc"]))
     kind, value, details = one["type"], one["input"], one.get("ctx", {})
     steps = [f'"{step}"' if "." in str(step) else str(step) for step in one["loc"]]
     key = ".".join([*([path] if path else []), *steps])
