@@ -1,8 +1,4 @@
-"""`[tool.distillgate]` and the environment, parsed once into frozen values: profiles with their models, gates, folders.
-
-A class here has the shape of its TOML table, and pydantic checks it. Types are strict: `"4"` is no number, a date
-stands unquoted, and an unknown key is an error.
-"""
+"""`[tool.distillgate]` and the environment as frozen values: profiles with their models, gates, folders."""
 
 from __future__ import annotations
 
@@ -11,51 +7,22 @@ import datetime
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError, ValidationInfo
-from pydantic import field_validator as check_field
-from pydantic import model_validator as check
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic.dataclasses import dataclass
-from pydantic_core import PydanticCustomError
 
 from distillgate.errors import ConfigError
+from distillgate.parsing import SETTINGS, Count, Date, Flag, NotNegative, Number, Positive, Table, Whole, parse
 from distillgate.project import read_table
 from distillgate.secrets.known import remember
 
 TABLE = "tool.distillgate"
 ROLES = ("teacher", "student", "judge", "proposer")
-"""What a model of a profile can be there for."""
+"""What a model of a profile does."""
 RETIRES_SOON = 90
 """Days before a model's announced end from which every run says so."""
-
-SETTINGS = ConfigDict(allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
-Number = Annotated[float, Strict()]
-Whole = Annotated[int, Strict()]
-Flag = Annotated[bool, Strict()]
-Date = Annotated[datetime.date, Strict()]
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Count = Annotated[Whole, Field(ge=1)]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, config=SETTINGS)
-class Table:
-    """A TOML table as a frozen value; `parse` makes one, and refuses keys that are none of its fields."""
-
-    @check(mode="before")
-    @classmethod
-    def _known_keys(cls, table: Any, info: ValidationInfo) -> Any:
-        if not isinstance(table, dict):
-            return table
-        names = {field.validation_alias or name for name, field in cls.__pydantic_fields__.items()}  # type: ignore[attr-defined]
-        valid = sorted(map(str, names - {"root", "name"}))  # these two are told by where the table stands
-        for key in table:
-            if key not in valid:
-                raise PydanticCustomError("unknown", "{key}", {"key": key, "valid": ", ".join(valid)})
-        return table | (info.context or {}).get(cls, {})
 
 
 @dataclass(frozen=True, config=SETTINGS)
@@ -108,7 +75,23 @@ class Model(Table):
         """The model that the predictor of that name calls."""
         return self.predictors.get(name, self)
 
-    @check_field("model")
+    def check_predictors(self, names: Collection[str]) -> None:
+        """Refuse a model for a predictor that the program, whose predictors have these `names`, lacks.
+
+        Raises:
+            ConfigError: names it and those that there are.
+        """
+        if unknown := [name for name in self.predictors if name not in names]:
+            raise ConfigError(f"predictors.{unknown[0]} of {self.model} is unknown; valid: {', '.join(sorted(names))}")
+
+    @field_validator("predictors")
+    @classmethod
+    def _one_level(cls, predictors: Mapping[str, Model]) -> Mapping[str, Model]:
+        if nested := [name for name, model in predictors.items() if model.predictors]:
+            raise ValueError(f"gives {nested[0]!r} predictors of its own; only a role has them")
+        return predictors
+
+    @field_validator("model")
     @classmethod
     def _has_provider(cls, model: str) -> str:
         provider, _, name = model.partition("/")
@@ -116,7 +99,7 @@ class Model(Table):
             raise ValueError(f"has no provider prefix, e.g. 'openai/{model.strip('/') or 'gpt-4o'}'")
         return model
 
-    @check(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _inherit(cls, table: Any) -> Any:
         if not isinstance(table, dict) or not isinstance(table.get("predictors"), dict):
@@ -163,7 +146,7 @@ class Profile(Table):
     """Set for self-hosted models: a call costs its seconds of this machine instead of a price per token."""
 
     api_base: str | None = None
-    """Of all its models that have no `api_base` of their own; so are the next two."""
+    """The default of its models, as are the next two."""
 
     api_key_env: str | None = None
     timeout_seconds: Positive | None = None
@@ -179,15 +162,15 @@ class Profile(Table):
         Raises:
             ConfigError: the profile names none.
         """
-        if role in self.models:
-            return self.models[role]
-        raise ConfigError(
-            f"profile {self.name!r} names no model for the role {role!r}; "
-            f"add {role} = {{ model = … }} to [{TABLE}.profiles.{self.name}]"
-        )
+        if role not in self.models:
+            raise ConfigError(
+                f"profile {self.name!r} names no model for the role {role!r}; "
+                f"add {role} = {{ model = … }} to [{TABLE}.profiles.{self.name}]"
+            )
+        return self.models[role]
 
     def models_of(self, roles: Iterable[str]) -> tuple[Model, ...]:
-        """Each model once that these roles play with, those of single predictors included; a role may have none."""
+        """The models of these roles and of their predictors, each once; a role without a model adds none."""
         models = [self.models[role] for role in roles if role in self.models]
         return tuple(dict.fromkeys(one for model in models for one in (model, *model.predictors.values())))
 
@@ -197,7 +180,7 @@ class Profile(Table):
         return sorted({model.api_key_env for model in self.models_of(ROLES) if model.api_key_env})
 
     def notices(self, today: datetime.date) -> list[str]:
-        """What whoever uses the profile should know before it hurts: models that are about to be shut down."""
+        """One line for each model that is shut down, or will be within `RETIRES_SOON` days."""
         ends = {model.model: model.retires for model in self.models_of(ROLES) if model.retires}
         return [
             f"{model} {'was' if end <= today else 'is to be'} shut down on {end}: name its "
@@ -206,7 +189,7 @@ class Profile(Table):
             if (end - today).days <= RETIRES_SOON
         ]
 
-    @check(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _share(cls, table: Any) -> Any:
         if not isinstance(table, dict):
@@ -214,7 +197,7 @@ class Profile(Table):
         shared = {key: table[key] for key in ("api_base", "api_key_env", "timeout_seconds") if key in table}
         return table | {role: shared | table[role] for role in ROLES if isinstance(table.get(role), dict)}
 
-    @check(mode="after")
+    @model_validator(mode="after")
     def _one_price(self) -> Profile:
         priced = [model.model for model in self.models_of(ROLES) if model.price]
         if self.machine_usd_per_hour is not None and priced:
@@ -235,7 +218,7 @@ class Gate(Table):
     margin: Positive | None = dataclasses.field(default=None, compare=False)
     """The loss that is bearable: the same as `minimum = -margin, sure = True`."""
 
-    @check(mode="after")
+    @model_validator(mode="after")
     def _bounds(self) -> Gate:
         if self.margin is not None:
             if self.minimum not in (None, -self.margin):
@@ -252,7 +235,7 @@ def _below_root(path: Any, info: ValidationInfo) -> Any:
 
 
 Folder = Annotated[Path, BeforeValidator(_below_root)]
-"""Relative to the project's root in the file; absolute, or below `root`, as a value."""
+"""Relative to the project's root in the file; joined to it in `Config`."""
 
 
 @dataclass(frozen=True, config=SETTINGS)
@@ -355,52 +338,3 @@ def load_config(root: Path, profile: str | None = None) -> Config:
 def secret(name: str, root: Path) -> str | None:
     """The value of `name` from the environment or, failing that, from `.env` in `root`; nowhere else."""
     return os.environ.get(name) or dotenv_values(root / ".env").get(name) or None
-
-
-def parse(kind: type[T], value: object, path: str, **given: Any) -> T:
-    """`value`, which stands at the dotted `path` of `pyproject.toml`, as a `kind`; `given` are fields that it lacks.
-
-    Raises:
-        ConfigError: names the dotted key, what is wrong with it and what is valid.
-    """
-    try:
-        return TypeAdapter(kind).validate_python(value, context={kind: given})
-    except ValidationError as error:
-        raise ConfigError(explain(error, path)[1]) from None
-
-
-_WANTED = {
-    "bool_type": "true or false",
-    "date_type": "a date such as 2027-01-14",
-    "finite_number": "a finite number",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "path_type": "a string",
-    "string_type": "a string",
-    "string_too_short": "a string that is not empty",
-    "tuple_type": "a list of strings",
-}
-_TABLES = ("dataclass_type", "dict_type", "mapping_type", "model_type")
-_LIMITS = {"greater_than": "above {gt:g}", "greater_than_equal": "at least {ge:g}", "less_than_equal": "at most {le:g}"}
-
-
-def explain(error: ValidationError, path: str = "") -> tuple[str, str]:
-    """The dotted key of a failed validation and one sentence about it: of an unknown key if there is one, else of the
-    outermost."""
-    one = min(error.errors(), key=lambda one: (one["type"] != "unknown", len(one["loc"])))
-    kind, value, details = one["type"], one["input"], one.get("ctx", {})
-    steps = [f'"{step}"' if "." in str(step) else str(step) for step in one["loc"]]
-    key = ".".join([*([path] if path else []), *steps])
-    if kind == "unknown":
-        return (key := f"{key}.{details['key']}".lstrip(".")), f"{key} is unknown; valid: {details['valid']}"
-    if kind == "missing":
-        return key, f"{key} is missing"
-    if kind in _TABLES:
-        return key, f"[{key}] must be a table, is {value!r}"
-    if kind == "value_error":
-        shown = f" = {value!r}" if isinstance(value, str | int | float) else ""
-        return key, f"{key}{shown} {details['error']}"
-    if kind == "literal_error":
-        return key, f"{key} must be {details['expected']}, is {value!r}"
-    wanted = _WANTED.get(kind) or _LIMITS.get(kind, f"valid ({one['msg']})").format(**details)
-    return key, f"{key} must be {wanted}, is {value!r}"

@@ -15,11 +15,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from distillgate.cassette.format import dump
 from distillgate.cassette.journal import Journal
 from distillgate.cassette.packing import Pack
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording
-from distillgate.cassette.storage import dump
 from distillgate.cassette.transports.interception import prove
 from distillgate.config import Model
 from distillgate.errors import CassetteError

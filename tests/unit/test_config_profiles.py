@@ -3,8 +3,9 @@
 import datetime
 
 import pytest
-from distillgate.config import FineTuning, Model, Price, Profile, parse
+from distillgate.config import FineTuning, Model, Price, Profile
 from distillgate.errors import ConfigError
+from distillgate.parsing import parse
 
 END = datetime.date(2027, 1, 14)
 
@@ -130,3 +131,18 @@ def test_a_predictors_price_beside_the_machines_is_one_too_many():
     predictors = {"a": {"model": "openai/other", "price": {"input": 1, "output": 1}}}
     with pytest.raises(ConfigError, match="two prices for openai/other"):
         parsed({"machine_usd_per_hour": 1, "teacher": {"model": "openai/big", "predictors": predictors}})
+
+
+def test_a_model_for_a_predictor_that_the_program_lacks_is_an_error_naming_those_it_has():
+    teacher = parsed({"teacher": TEACHER}).model("teacher")
+    teacher.check_predictors(["summarise", "judge.predict", "classify"])
+    with pytest.raises(
+        ConfigError, match=r"^predictors\.judge\.predict of openai/big is unknown; valid: a, summarise$"
+    ):
+        teacher.check_predictors(["summarise", "a"])
+
+
+def test_only_a_role_has_predictors():
+    nested = {"a": {"predictors": {"b": {"temperature": 1}}}}
+    with pytest.raises(ConfigError, match=r"^profiles\.house\.teacher\.predictors gives 'a' predictors of its own"):
+        parsed({"teacher": {"model": "openai/big", "predictors": nested}})

@@ -30,8 +30,8 @@ def _peak() -> int:
 
 def main(tape: Path) -> None:
     """Print by how many bytes opening the tape raises this process's peak memory."""
+    from distillgate.cassette.format import open_tape
     from distillgate.cassette.index import Index
-    from distillgate.cassette.opening import open_tape
     from distillgate.cassette.redact import Redactor
 
     before = _peak()

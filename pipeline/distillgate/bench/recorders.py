@@ -15,7 +15,7 @@ from vcr.record_mode import RecordMode
 from vcr.request import Request
 
 from distillgate.cassette import vcr_yaml as exchange
-from distillgate.cassette.storage import Recording
+from distillgate.cassette.format import Recording
 from distillgate.cassette.transports.interception import transport_patches
 from distillgate.cassette.transports.stubs import Answers
 

@@ -14,7 +14,7 @@ import orjson
 from distillgate.bench.figures import Figure
 from distillgate.bench.recorders import has_cassetter, rust_cassetter, stock_vcrpy, write_yaml
 from distillgate.bench.workload import URL, articles, over_floor, program, seconds_a_call, write_tape
-from distillgate.cassette import storage
+from distillgate.cassette import format as tape_format
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
 from distillgate.stages.runtime import one_call_an_answer
@@ -77,7 +77,7 @@ def other_recorders(count: int, calls: int = STOCK_CALLS) -> Iterator[Figure]:
     with folder() as where, one_call_an_answer():
         tape, yaml = where / "bench.jsonl", where / "bench.yaml"
         write_tape(tape, texts)
-        write_yaml(yaml, storage.read(tape), URL.removesuffix("/v1"))
+        write_yaml(yaml, tape_format.read(tape), URL.removesuffix("/v1"))
         with replaying(tape, "", whole=False):
             seconds_a_call(module, texts[:10])
             ours = min(seconds_a_call(module, texts) for _ in range(3))
@@ -155,7 +155,7 @@ def size_figure(tapes: Sequence[Path]) -> Figure:
         return Figure("size", float("nan"), note="this profile has no tapes yet")
     with folder() as where:
         for number, tape in enumerate(tapes):
-            write_yaml(where / f"{number}.yaml", storage.read(tape), "http://127.0.0.1")
+            write_yaml(where / f"{number}.yaml", tape_format.read(tape), "http://127.0.0.1")
         theirs = sum(path.stat().st_size for path in where.glob("*.yaml"))
     ours = sum(tape.stat().st_size for tape in tapes)
     return Figure("size", ours / theirs, {"tapes, bytes": float(ours), "YAML, bytes": float(theirs)})

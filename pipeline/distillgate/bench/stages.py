@@ -17,8 +17,8 @@ from vcr.request import Request
 
 from distillgate.bench.figures import Figure
 from distillgate.calls import Call, report
-from distillgate.cassette import storage
-from distillgate.cassette.answers import call_of, to_vcr
+from distillgate.cassette import format as tape_format
+from distillgate.cassette.interaction import call_of, to_vcr
 from distillgate.cassette.request import canonical
 from distillgate.cassette.transports.interception import transport_patches
 from distillgate.cassette.transports.stubs import Answers
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class _Floor(Answers):
     """A stage's answers, ready to be given: what is left is to find which one is asked for."""
 
-    def __init__(self, recording: storage.Recording) -> None:
+    def __init__(self, recording: tape_format.Recording) -> None:
         self.header = recording.header
         self.calls: list[Call] = []
         self._answers: dict[bytes, list[tuple[dict[str, Any], Call | None]]] = defaultdict(list)
@@ -58,7 +58,7 @@ class _Floor(Answers):
 
 @contextmanager
 def _over_floor(path: Path, *_: Any, **__: Any) -> Iterator[_Floor]:
-    floor = _Floor(storage.read(path))
+    floor = _Floor(tape_format.read(path))
     with ExitStack() as stack:
         for target, name, replacement in transport_patches(floor):
             stack.enter_context(mock.patch.object(target, name, replacement))

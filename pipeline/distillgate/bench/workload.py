@@ -16,11 +16,11 @@ import dspy
 import orjson
 from vcr.request import Request
 
-from distillgate.cassette import storage
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette import format as tape_format
+from distillgate.cassette.format import Recording
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical, canonical
-from distillgate.cassette.storage import Recording
 from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
 
@@ -118,4 +118,4 @@ def interactions(texts: Sequence[str]) -> list[Interaction]:
 
 def write_tape(path: Path, texts: Sequence[str]) -> None:
     """A tape that answers `program` on each text."""
-    storage.write(path, Recording({"stage": "bench"}, interactions(texts)), Redactor())
+    tape_format.write(path, Recording({"stage": "bench"}, interactions(texts)), Redactor())

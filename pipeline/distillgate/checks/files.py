@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
-
 from distillgate.checks.shelf import Shelf
 from distillgate.errors import BrokenTapeError
 from distillgate.results.findings import Finding
@@ -41,33 +39,6 @@ def broken(shelf: Shelf) -> Iterator[Finding]:
         path = shelf.shown(shelf.recordings.path(stage))
         message = f"{path}:{error.line}: {error.what}" if isinstance(error, BrokenTapeError) else str(error)
         yield Finding("broken", "error", (stage,), message, shelf.restore(stage))
-
-
-def edited(shelf: Shelf) -> Iterator[Finding]:
-    """Tapes that are readable and yet not what was recorded: lines were changed, added or lost."""
-    for stage, tape in shelf.tapes.items():
-        if tape.noted.content and tape.noted.content != tape.content:
-            path = shelf.recordings.path(stage)
-            message = f"{shelf.shown(path)}:1: the lines below are not those that were recorded"
-            yield Finding("edited", "error", (stage,), message, shelf.restore(stage))
-
-
-def duplicated(shelf: Shelf) -> Iterator[Finding]:
-    """Tapes that hold a line twice, or two answers to a request whose first answer is always the one replayed."""
-    for stage, tape in shelf.tapes.items():
-        if tape.intact:
-            continue
-        path = shelf.recordings.path(stage)
-        lines = [(number, raw) for number, raw in enumerate(path.read_bytes().splitlines(), start=1)]
-        answers = iter(tape.interactions)
-        first: dict[bytes, int] = {}
-        for number, raw in lines[1:]:
-            asked = next(answers).request if "request" in orjson.loads(raw) else None
-            key = asked.key if asked is not None and asked.repeatable else raw
-            if (earlier := first.setdefault(key, number)) != number:
-                message = f"{shelf.shown(path)}:{number}: a duplicate of line {earlier}"
-                yield Finding("duplicated", "error", (stage,), message, shelf.restore(stage))
-                break
 
 
 def misplaced(shelf: Shelf) -> Iterator[Finding]:

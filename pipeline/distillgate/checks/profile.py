@@ -17,8 +17,6 @@ CHEAP: tuple[Callable[[Shelf], Iterator[Finding]], ...] = (
     files.unrecorded,
     files.broken,
     files.misplaced,
-    files.edited,
-    files.duplicated,
     files.orphaned,
     files.over_budget,
     secrets.leaked,

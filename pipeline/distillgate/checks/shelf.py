@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from distillgate.cassette import opening, storage
-from distillgate.cassette.lines import Interaction, content_of
+from distillgate.cassette.format import content_digest, current_header, read
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.storage import Recording
 from distillgate.config import Config
 from distillgate.errors import CassetteError
 from distillgate.results.findings import Finding, Severity
@@ -25,26 +24,19 @@ class Tape:
     """One tape: what it says of itself, and what it holds as soon as a check asks."""
 
     path: Path
-    noted: Recording
-    """Without interactions, if the tape is intact."""
+    header: Mapping[str, Any]
+    """Its provenance."""
+
+    content: str
+    """The digest of its interactions, which tapes built on it note."""
 
     intact: bool
-    """Whether it is to the byte what was written under today's rules: nothing in it needs to be looked at."""
-
-    @property
-    def header(self) -> Mapping[str, Any]:
-        """Its provenance."""
-        return self.noted.header
+    """Whether it was written under today's secret rules: nothing in it needs to be looked at."""
 
     @cached_property
     def interactions(self) -> list[Interaction]:
         """In recorded order."""
-        return storage.read(self.path).interactions if self.intact else self.noted.interactions
-
-    @cached_property
-    def content(self) -> str:
-        """The digest of what it holds, whatever it says."""
-        return self.noted.content if self.intact and self.noted.content else content_of(self.interactions)
+        return read(self.path).interactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +87,9 @@ def read_shelf(settings: Config, task: str) -> Shelf:
     for stage in STAGES:
         if (path := recordings.path(stage)).exists():
             try:
-                noted = opening.intact(path, redactor)
-                tapes[stage] = Tape(path, noted or storage.read(path), intact=noted is not None)
+                header = current_header(path, redactor)
+                known = read(path).header if header is None else header
+                tapes[stage] = Tape(path, known, content_digest(path), intact=header is not None)
             except CassetteError as error:
                 broken[stage] = error
     return Shelf(settings, task, recordings, tapes, broken)

@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from distillgate.config import SETTINGS, Number, Table, Whole, explain
 from distillgate.local.responses import ApiError
+from distillgate.parsing import SETTINGS, Number, Table, Whole, explain
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from distillgate.config import SETTINGS, Count, Table, Whole, parse
 from distillgate.errors import ConfigError
+from distillgate.parsing import SETTINGS, Count, Table, Whole, parse
 
 TABLE = "tool.distillgate.local"
 HUB_PREFIX = "hf:"

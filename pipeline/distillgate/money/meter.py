@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distillgate.calls import Call
-from distillgate.cassette.answers import call_of
 from distillgate.cassette.dialects import completes, cut_off, model_of, most_tokens
-from distillgate.cassette.kinds import creates_job, kind, named, size, uploads
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.request import Canonical
-from distillgate.cassette.validity import judged
-from distillgate.cassette.watching import Watch
+from distillgate.cassette.interaction import Interaction, call_of, judged
+from distillgate.cassette.recorder import Watch
+from distillgate.cassette.request import Canonical, creates_job, kind, named, size, uploads
 from distillgate.config import Profile
 from distillgate.errors import BudgetError, DistillgateError, EndpointError, PriceError
 from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars, dollars_of, training_price

@@ -13,8 +13,8 @@ from typing import Protocol
 import orjson
 
 from distillgate.calls import Call
-from distillgate.cassette import storage
-from distillgate.cassette.answers import call_of
+from distillgate.cassette import format as tape_format
+from distillgate.cassette.interaction import call_of
 from distillgate.cassette.session import journal_path
 from distillgate.config import Config, Model, Profile, secret
 from distillgate.errors import CassetteError, ConfigError, PriceError
@@ -227,7 +227,7 @@ def usage(tape: Path) -> Usage:
     Raises:
         CassetteError: it cannot be read.
     """
-    interactions = storage.read(tape).interactions
+    interactions = tape_format.read(tape).interactions
     bodies = [i.body for i in interactions if isinstance(i.body, dict)]
     return Usage(
         tuple(call for i in interactions if (call := call_of(i))),

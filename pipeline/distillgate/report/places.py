@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from distillgate.cassette import storage
+from distillgate.cassette import format as tape_format
 from distillgate.errors import CassetteError
 from distillgate.report.run import Place
 from distillgate.run.lifecycle import Lifecycle
@@ -36,9 +36,9 @@ def places(lifecycle: Lifecycle, stage: str, folder: Path) -> dict[str, Place]:
 
 def _asked(path: Path, field: str) -> Iterator[tuple[str, int]]:
     """(beginning of the input that was asked about, line of the tape), the first of equal ones last."""
-    numbers = [n for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.startswith(b'{"request":')]
+    numbers = [n for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.startswith(b'{"key":')]
     found = []
-    for number, interaction in zip(numbers, storage.read(path).interactions, strict=True):
+    for number, interaction in zip(numbers, tape_format.read(path).interactions, strict=True):
         body = interaction.request.body
         messages = body.get("messages") if isinstance(body, dict) else None
         if messages and isinstance(asked := messages[-1].get("content"), str):

@@ -121,7 +121,7 @@ class Lifecycle:
             costs = (self.ledger.cost_per_1000(teacher.stage), self.ledger.cost_per_1000(student.stage))
         except NotMeasuredError as error:  # quality gates must not fail on a missing price
             unpriced = str(error)
-        return Comparison(teacher, student, costs[0], costs[1], unpriced)
+        return Comparison(teacher, student, costs[0], costs[1], self.config.seed, unpriced)
 
     def standing_for(self, role: Role) -> Scorecard:
         """The scorecard that stands for the teacher or the student.
@@ -175,7 +175,7 @@ class Lifecycle:
                         "threads of its own: their cost would be lost. Use dspy.Parallel or asyncio in the program"
                     )
                 self.headers[stage.name] = dict(tape.header)
-                self.ledger.add(stage.name, tape.calls, result.n if stage.evaluates else 0)
+                self.ledger.add(stage.name, tape.calls, len(getattr(self.golden, stage.split)))
         except call_errors() as error:
             self._stopped[stage.name] = StageError(
                 f"stage {stage.name!r} stopped at a call that failed: "

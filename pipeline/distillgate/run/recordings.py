@@ -90,6 +90,22 @@ class TapePaths:
         asked = [self.model(role) for role in roles if not (role.optional and role.name not in profile.models)]
         return tuple(dict.fromkeys(one for model in asked for one in (model, *model.predictors.values())))
 
+    def header(self, stage: Stage, data: str) -> dict[str, Any]:
+        """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
+        now = datetime.datetime.now(datetime.UTC)
+        return {
+            "task": self.task,
+            "profile": self.config.profile.name,
+            "stage": stage.name,
+            "models": [model.model for model in self.models(stage.roles)],
+            "data": data,
+            "seed": self.config.seed,
+            "recorded": now.date().isoformat(),
+            "recorded_at": now.isoformat(timespec="seconds"),
+            "upstream": {name: content_digest(self.path(name)) for name in stage.needs},
+            "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
+        }
+
 
 class Recordings(TapePaths):
     """The tapes of one task under one profile, opened as this run wants them."""
@@ -152,34 +168,22 @@ class Recordings(TapePaths):
                 )
         else:
             self._must_lie_there(stage)
-            replay = replaying(path, self.remedy(name), Redactor(remembered()), self.config.programs, stage.purpose)
+            replay = replaying(
+                path, self.remedy(name), redactor=Redactor(remembered()), programs=self.config.programs
+            )
             with replay as tape:
+                tape.purpose = stage.purpose
                 yield tape
 
     @contextmanager
     def _metered(self, stage: Stage, path: Path, header: dict[str, Any], kept: int = 0) -> Iterator[TapeRecorder]:
         self.meter.begin(stage.name, kept)
         try:
-            with recording(path, header, Redactor(remembered()), self.meter, stage.purpose) as tape:
+            with recording(path, header, Redactor(remembered()), self.meter) as tape:
+                tape.purpose = stage.purpose
                 yield tape
         finally:
             self.meter.end()
-
-    def header(self, stage: Stage, data: str) -> dict[str, Any]:
-        """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
-        now = datetime.datetime.now(datetime.UTC)
-        return {
-            "task": self.task,
-            "profile": self.config.profile.name,
-            "stage": stage.name,
-            "models": [model.model for model in self.models(stage.roles)],
-            "data": data,
-            "seed": self.config.seed,
-            "recorded": now.date().isoformat(),
-            "recorded_at": now.isoformat(timespec="seconds"),
-            "upstream": {name: content_digest(self.path(name)) for name in stage.needs},
-            "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
-        }
 
     def _must_lie_there(self, stage: Stage) -> None:
         """Refuse to replay where tapes are lacking or lie about.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from distillgate.cassette import storage
+from distillgate.cassette import format as tape_format
 from distillgate.checks.profile import check_files
 from distillgate.checks.prompts import MARK, prompts_of
 from distillgate.config import Profile
@@ -157,7 +157,7 @@ def _stage(lifecycle: Lifecycle, before: Before, stage: str, live: bool) -> Stag
 def _tape(lifecycle: Lifecycle, stage: str) -> Tape | None:
     path = lifecycle.recordings.path(stage)
     try:
-        recording = storage.read(path)
+        recording = tape_format.read(path)
     except DistillgateError:
         return None
     prompts = {text for one in recording.interactions for text in prompts_of(one.request.body) if MARK in text}

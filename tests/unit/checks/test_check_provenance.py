@@ -5,8 +5,7 @@ import datetime
 import importlib.metadata
 
 import pytest
-from distillgate.cassette.opening import content
-from distillgate.cassette.storage import read
+from distillgate.cassette.format import read
 from distillgate.stages.graph import STAGES, UPSTREAM
 
 

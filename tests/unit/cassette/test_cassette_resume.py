@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
-from distillgate.cassette.storage import read
 
 REMEDY = "pytest --distill-record=teacher"
 

@@ -12,7 +12,7 @@ from distillgate.cassette.request import Canonical
 from distillgate.cassette.vcr_yaml import header_path
 from distillgate.errors import CassetteError
 
-from tests.unit.replay.exchange.foreign import entry, imported
+from tests.unit.cassette.exchange.foreign import entry, imported
 
 
 def only(path):

@@ -2,17 +2,17 @@
 
 import orjson
 import pytest
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.format import Recording
+from distillgate.cassette.format import read as read_tape
+from distillgate.cassette.format import write as write_tape
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
 from distillgate.cassette.session import recording, replaying
-from distillgate.cassette.storage import Recording
-from distillgate.cassette.storage import read as read_tape
-from distillgate.cassette.storage import write as write_tape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.replay.exchange.samples import JSON, UPLOAD, said, there_and_back
+from tests.unit.cassette.exchange.samples import JSON, UPLOAD, said, there_and_back
 
 
 @pytest.mark.parametrize(

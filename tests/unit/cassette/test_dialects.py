@@ -2,9 +2,9 @@
 
 import pytest
 from distillgate.cassette.dialects import Tokens, completes, cut_off, model_of, most_tokens, temperature, tokens
+from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
-from distillgate.cassette.storage import read
 from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
 

@@ -4,7 +4,7 @@ import re
 
 import orjson
 import pytest
-from distillgate.cassette.storage import read
+from distillgate.cassette.format import read
 from distillgate.errors import CassetteError
 
 HEADER = b'{"distillgate":{"format":1,"stage":"teacher"}}\n'

@@ -23,8 +23,8 @@ def server():
 
 @pytest.fixture
 def endpoint(server):
-    """The endpoint as new: nothing asked, no files, no jobs."""
-    vars(server).update(vars(type(server)()) | {"url": server.url})
+    """The endpoint as new: nothing asked, no files, no jobs; its answers end with their number."""
+    vars(server).update(vars(type(server)()) | {"url": server.url, "numbered": True})
     return server
 
 
@@ -63,12 +63,11 @@ def client():
 
 @pytest.fixture
 def ask():
-    """Ask an LM about a topic; the id that comes back tells which of the endpoint's answers it was."""
+    """Ask an LM about a topic; the last line of the answer tells which of the endpoint's it was."""
 
     def ask(lm, topic):
-        asked = lm.copy()
-        asked(f"Say something about `[[ ## {topic} ## ]]`")
-        return asked.history[-1]["response"].id
+        (answer,) = lm.copy()(f"Say something about `[[ ## {topic} ## ]]`")
+        return answer.rpartition("\n")[2]
 
     return ask
 
@@ -78,9 +77,8 @@ def aask():
     """The same on the LM's async path."""
 
     async def aask(lm, topic):
-        asked = lm.copy()
-        await asked.acall(f"Say something about `[[ ## {topic} ## ]]`")
-        return asked.history[-1]["response"].id
+        (answer,) = await lm.copy().acall(f"Say something about `[[ ## {topic} ## ]]`")
+        return answer.rpartition("\n")[2]
 
     return aask
 

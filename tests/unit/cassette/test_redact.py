@@ -3,11 +3,11 @@
 from contextlib import closing
 
 import pytest
+from distillgate.cassette.format import Recording, read, write
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.journal import Journal
-from distillgate.cassette.lines import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import Recording, read, write
 from distillgate.errors import CassetteError
 
 from tests.planted import KINDS, PRIVATE_KEY

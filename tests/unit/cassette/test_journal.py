@@ -4,11 +4,11 @@ import re
 from contextlib import closing
 
 import pytest
+from distillgate.cassette.format import read
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.journal import Journal
-from distillgate.cassette.lines import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import read
 from distillgate.errors import CassetteError
 
 FIRST, SECOND, THIRD = (

@@ -1,9 +1,9 @@
 """Pins that a recording can drop what no replay will ask for."""
 
 import pytest
+from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
-from distillgate.cassette.storage import read
 
 REMEDY = "pytest --distill-record=distill"
 

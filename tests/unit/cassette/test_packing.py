@@ -5,10 +5,10 @@ import hashlib
 import orjson
 import pytest
 from distillgate.cassette import packing
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.format import Recording, read, write
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import Recording, read, write
 
 LONG = "You label the news. " * 20
 CHAT = {"model": "teacher", "messages": [{"role": "user", "content": "Who won?"}]}

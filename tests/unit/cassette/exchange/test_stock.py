@@ -3,10 +3,10 @@
 import httpx
 import pytest
 import vcr
-from distillgate.cassette.storage import Recording
+from distillgate.cassette.format import Recording
 from distillgate.cassette.vcr_yaml import write
 
-from tests.unit.replay.exchange.samples import ASKED, CHAT, ELSEWHERE, JSON, UPLOAD, said
+from tests.unit.cassette.exchange.samples import ASKED, CHAT, ELSEWHERE, JSON, UPLOAD, said
 
 
 @pytest.fixture

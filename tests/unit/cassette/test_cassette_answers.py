@@ -4,11 +4,11 @@ import gzip
 
 import httpx
 import pytest
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.format import Recording, write
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
 from distillgate.cassette.session import recording, replaying
-from distillgate.cassette.storage import Recording, write
 from vcr.request import Request
 
 REMEDY = "pytest --distill-record=distill"

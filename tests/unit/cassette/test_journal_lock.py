@@ -20,7 +20,7 @@ from pathlib import Path
 from distillgate.cassette.journal import Journal
 from distillgate.cassette.request import Canonical
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.interaction import Interaction
 journal = Journal(Path(sys.argv[1]), {"seed": 9}, Redactor())
 journal.append(Interaction(Canonical("GET", "/v1/models", None), 200, "application/json", [], 0.25, 1))
 print("recorded", flush=True)

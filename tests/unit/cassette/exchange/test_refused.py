@@ -5,7 +5,7 @@ import re
 import pytest
 from distillgate.errors import CassetteError
 
-from tests.unit.replay.exchange.foreign import entry, imported
+from tests.unit.cassette.exchange.foreign import entry, imported
 
 
 @pytest.mark.parametrize(

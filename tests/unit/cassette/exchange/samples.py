@@ -1,6 +1,6 @@
 """What the tests of export and import have in common."""
 
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.request import Canonical
 from distillgate.cassette.vcr_yaml import read, write
 

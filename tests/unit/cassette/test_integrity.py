@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.opening import content
+from distillgate.cassette.format import Recording, read, write
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import Recording, read, write
 
 
 def said(answer):

@@ -1,9 +1,9 @@
 """Pins which of several answers to the same request a replay gives."""
 
 import pytest
+from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
-from distillgate.cassette.storage import read
 from distillgate.errors import CassetteError
 
 REMEDY = "pytest --distill-record=teacher"

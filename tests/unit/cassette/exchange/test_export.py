@@ -4,12 +4,12 @@ import re
 
 import orjson
 import pytest
-from distillgate.cassette.storage import Recording
+from distillgate.cassette.format import Recording
 from distillgate.cassette.vcr_yaml import header_path, write
 from distillgate.errors import CassetteError
 from vcr.serializers import yamlserializer
 
-from tests.unit.replay.exchange.samples import ELSEWHERE, UPLOAD, said, there_and_back
+from tests.unit.cassette.exchange.samples import ELSEWHERE, UPLOAD, said, there_and_back
 
 
 def exported(path, *interactions):

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import orjson
 import pytest
 from distillgate.cassette import packing
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.format import Recording, read, write
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import Recording, read, write
 from distillgate.errors import CassetteError
 from hypothesis import given, settings
 from hypothesis import strategies as st
