@@ -1,43 +1,57 @@
 """Gates: a value within its bounds passes, a missed one tells its story, and none asks for more than it needs."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from distillgate.config import Gate, load_config
-from distillgate.errors import ConfigError, PriceError
+from distillgate.errors import ConfigError, NotMeasuredError, PriceError
 from distillgate.project import find_root
+from distillgate.results import gates
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import GATES, measure
-from distillgate.results.scorecard import ItemResult, Scorecard
-from distillgate.results.verdict import Verdict
+from distillgate.results.gates import GATES, Verdict, measure
+
+from tests.cards import graded, marked
 
 
-def card(stage, answers, seconds=1.0, alone=None):
-    """A scorecard of one item a character: `1` is right, `0` is wrong, `-` does not parse."""
-    items = [
-        ItemResult(
-            f"item-{n}", "hard" if n % 2 else "easy", "bug", {"1": "bug", "0": "wish", "-": ""}[mark], mark == "1",
-            mark == "-", {}, 500, 100, seconds, n < (len(answers) if alone is None else alone),
-        )
-        for n, mark in enumerate(answers)
-    ]  # fmt: skip
-    return Scorecard(stage, f"openai/{stage}", tuple(items), {})
+class Measured:
+    """Two scorecards, and which of them a gate asked for."""
+
+    def __init__(self, teacher, student, costs=(2.25, 0.27), unpriced="", about=""):
+        self.asked = []
+        self._cards, self._costs, self._unpriced, self._about = (teacher, student), costs, unpriced, about
+
+    def teacher(self):
+        self.asked.append("teacher")
+        return self._cards[0]
+
+    def student(self):
+        self.asked.append("student")
+        return self._cards[1]
+
+    def compared(self):
+        self.asked.append("comparison")
+        return Comparison(*self._cards, *self._costs, unpriced=self._unpriced)
+
+    def about(self, item):
+        return self._about
 
 
-def measured(gate, teacher="1111111110", student="111111100-", costs=(2.25, 0.27), unpriced="", about=lambda item: ""):
+def varied(card, alone):
+    """The card with every second item hard, and so many items run alone."""
+    items = [replace(i, difficulty=("easy", "hard")[n % 2], alone=n < alone) for n, i in enumerate(card.items)]
+    return replace(card, items=tuple(items))
+
+
+def measured(gate, teacher="1111111110", student="111111100-", **more):
     """The verdict, and the results it asked for."""
-    cards = {"optimized": card("optimized", teacher, 2.0), "distilled": card("distilled", student, 0.5, alone=4)}
-    asked = []
+    cards = varied(marked("optimized", teacher, seconds=2.0), 10), varied(marked("distilled", student, seconds=0.5), 4)
+    on = Measured(*cards, **more)
+    return measure(gate, on), on.asked
 
-    def scorecard(stage):
-        asked.append(stage)
-        return cards[stage]
 
-    def comparison():
-        asked.append("comparison")
-        return Comparison(cards["optimized"], cards["distilled"], *costs, unpriced=unpriced)
-
-    return measure(gate, comparison, scorecard, about), asked
+def verdict(value, limits=None, sure=False, minimum=0.9, n=240, **more):
+    return Verdict(Gate("retention", minimum, sure=sure), value, n, f"{value:.2f}", limits, **more)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +102,9 @@ def test_a_missed_gate_lists_the_first_five_misses_and_counts_all():
 @pytest.mark.parametrize(
     ("name", "asked", "value", "n"),
     [
-        ("teacher_accuracy", ["optimized"], 0.9, 10),
-        ("student_accuracy", ["distilled"], 0.7, 10),
-        ("parse_failures", ["distilled"], 0.1, 10),
+        ("teacher_accuracy", ["teacher"], 0.9, 10),
+        ("student_accuracy", ["student"], 0.7, 10),
+        ("parse_failures", ["student"], 0.1, 10),
         ("retention", ["comparison"], 0.7 / 0.9, 10),
         ("cost_reduction", ["comparison"], 2.25 / 0.27, 10),
         ("latency_ratio", ["comparison"], 0.25, 4),
@@ -153,7 +167,7 @@ def test_a_value_just_below_its_bound_does_not_read_like_the_bound():
 
 
 def test_a_miss_shows_the_first_words_of_its_item():
-    verdict, _ = measured(Gate("retention", 0.9), about=lambda item: f"Report {item[-1]} …")
+    verdict, _ = measured(Gate("retention", 0.9), about="Report 7 …")
     assert '  item-7 (hard, "Report 7 …"): expected bug, teacher bug, student wish' in str(verdict).splitlines()
 
 
@@ -166,16 +180,124 @@ def test_a_price_that_is_not_known_does_not_concern_the_gates_on_quality():
     assert measured(Gate("retention", 0.5), costs=(math.nan, math.nan), unpriced="no price of gpt-9")[0].passed
 
 
+@pytest.mark.parametrize("cost", [(math.nan, 0.27), (2.25, math.nan), (2.25, 0.0)], ids=["teacher", "student", "free"])
+def test_costs_that_cannot_be_compared_are_not_measured(cost):
+    with pytest.raises(NotMeasuredError, match="^cost_reduction is not measured: "):
+        measured(Gate("cost_reduction", 5.0), costs=cost)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "who"),
+    [
+        pytest.param({"alone": False}, {}, "teacher", id="no-item-alone"),
+        pytest.param({"seconds": 0.0}, {}, "teacher", id="teachers-seconds-not-known"),
+        pytest.param({}, {"seconds": 0.0}, "student", id="students-seconds-not-known"),
+    ],
+)
+def test_a_latency_without_known_seconds_of_items_that_ran_alone_is_not_measured(teacher, student, who):
+    on = Measured(marked("optimized", "11", **teacher), marked("distilled", "11", **student))
+    with pytest.raises(NotMeasuredError, match=f"^latency_ratio is not measured: no item of the {who} ran alone with"):
+        measure(Gate("latency_ratio", maximum=0.25), on)
+
+
+def test_twelve_items_without_a_loss_do_not_prove_a_retention():
+    assert measured(Gate("retention", 0.9, sure=True), "1" * 12, "1" * 12)[0].state == "UNDERPOWERED"
+
+
+def test_misses_of_a_graded_student_show_its_scores_the_lowest_first():
+    on = Measured(graded("optimized", [0.9, 0.8, 1.0]), graded("distilled", [0.8, 0.1, 1.0]))
+    accuracy, retention = (measure(Gate(name, 0.95), on) for name in ("student_accuracy", "retention"))
+    assert accuracy.shown == "63.3 %"
+    assert accuracy.misses == ("item-1 (easy): score 0.10", "item-0 (easy): score 0.80")
+    assert retention.misses == (
+        "item-1 (easy): teacher 0.80, student 0.10",
+        "item-0 (easy): teacher 0.90, student 0.80",
+    )
+
+
+def test_the_recall_of_labels_is_not_measured_on_scores():
+    on = Measured(graded("optimized", [0.9]), graded("distilled", [0.8]))
+    with pytest.raises(NotMeasuredError, match="^label_recall is not measured: the metric is graded"):
+        measure(Gate("label_recall", 0.8), on)
+
+
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        (Gate("retentoin", 0.9), "gates.retentoin is unknown; valid: cost_reduction, label_recall,"),
+        (Gate("latency_ratio", maximum=0.2, sure=True), "gates.latency_ratio.sure: latency_ratio has no interval"),
+    ],
+)
+def test_a_bound_that_nothing_measures_is_refused_before_anything_runs(bound, message, pytestconfig):
+    config = load_config(find_root(pytestconfig.rootpath), "local")
+    gates.check(config)
+    with pytest.raises(ConfigError, match=message):
+        gates.check(replace(config, gates={bound.name: bound}))
+
+
+def test_a_gate_is_added_in_one_place(monkeypatch):
+    monkeypatch.setattr(gates, "GATES", dict(GATES))
+
+    @gates.gate("calls_an_item", has_interval=False)
+    def _calls(bound, on):
+        card = on.student()
+        return Verdict(bound, sum(item.calls for item in card.items) / card.n, card.n, "")
+    assert measured(Gate("calls_an_item", maximum=2))[0].value == 1
+
+
 def test_an_unknown_gate_is_an_error_naming_its_key_and_the_valid_ones():
     with pytest.raises(ConfigError, match=r"^tool\.distillgate\.gates\.retentoin is unknown; valid: .*, retention,"):
         measured(Gate("retentoin", 0.9))
 
 
 def test_every_bound_of_this_project_can_be_measured(pytestconfig):
-    gates = load_config(find_root(pytestconfig.rootpath), "local").gates
-    assert {measured(gate)[0].gate.name for gate in gates.values()} == set(gates) != set()
+    bounds = load_config(find_root(pytestconfig.rootpath), "local").gates
+    assert {measured(bound)[0].gate.name for bound in bounds.values()} == set(bounds) != set()
 
 
 @pytest.mark.parametrize("name", GATES)
 def test_every_gate_that_can_be_bounded_is_measured(name):
     assert measured(Gate(name, 0.0))[0].n > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "sure", "state"),
+    [
+        pytest.param(0.93, (0.88, 0.97), False, "holds", id="the-value-decides"),
+        pytest.param(0.93, (0.91, 0.97), True, "holds", id="all-of-the-interval"),
+        pytest.param(0.93, (0.88, 0.97), True, "UNDERPOWERED", id="the-interval-crosses"),
+        pytest.param(0.89, (0.84, 0.94), True, "FAILED", id="the-value-is-out"),
+        pytest.param(0.89, (0.84, 0.94), False, "FAILED", id="value-out-by-value"),
+        pytest.param(math.nan, (math.nan, math.nan), True, "FAILED", id="nan"),
+        pytest.param(0.93, (math.nan, math.nan), True, "UNDERPOWERED", id="no-interval-to-be-sure-of"),
+    ],
+)
+def test_state(value, limits, sure, state):
+    assert verdict(value, limits, sure).state == state
+
+
+def test_only_a_gate_that_holds_passes():
+    assert [verdict(v, (0.88, 0.97), sure=True).passed for v in (0.93, 0.89)] == [False, False]
+    assert verdict(0.93, (0.91, 0.97), sure=True).passed
+
+
+def test_an_interval_that_crosses_the_bound_says_how_many_items_would_decide():
+    assert "underpowered: the interval crosses the bound; about 667 items would decide" in str(
+        verdict(0.93, (0.88, 0.97))
+    )
+
+
+def test_one_that_does_not_says_nothing_of_it():
+    assert "underpowered" not in str(verdict(0.93, (0.91, 0.97)))
+
+
+def test_a_gate_that_must_be_sure_says_so():
+    assert "(must be surely ≥ 0.9; n = 240" in str(verdict(0.93, (0.88, 0.97), sure=True))
+
+
+def test_a_gate_that_does_not_hold_says_what_to_do_next():
+    assert str(verdict(0.8, advice="distil from more data")).endswith("next: distil from more data")
+
+
+def test_one_that_holds_gives_no_advice():
+    assert "next:" not in str(verdict(0.95, advice="distil from more data"))

@@ -41,7 +41,7 @@ def test_a_verdict_is_a_value_and_whether_that_is_correct(verdict, threshold, sc
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_verdict_is_refused_with_what_came_and_what_is_valid(verdict):
-    with pytest.raises(MetricError, match=r"^the metric returned .*(valid are True and False|between 0 and 1)"):
+    with pytest.raises(MetricError, match=r"(?s)^the metric returned .*(valid are True and False|between 0 and 1)"):
         Score.of(verdict)
 
 
