@@ -121,7 +121,7 @@ class Lifecycle:
             costs = (self.ledger.cost_per_1000(teacher.stage), self.ledger.cost_per_1000(student.stage))
         except NotMeasuredError as error:  # quality gates must not fail on a missing price
             unpriced = str(error)
-        return Comparison(teacher, student, costs[0], costs[1], self.config.seed, unpriced)
+        return Comparison(teacher, student, costs[0], costs[1], unpriced)
 
     def standing_for(self, role: Role) -> Scorecard:
         """The scorecard that stands for the teacher or the student.
@@ -253,6 +253,8 @@ class _Running:
 
     def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
         copied: dspy.Module = program.deepcopy()
+        names = [name for name, _ in copied.named_predictors()]
+        self.lifecycle.recordings.model(role).check_predictors(names)
         own, shared = self.lifecycle.recordings.model(role).predictors, self.lm(role)
         for name, predictor in copied.named_predictors():
             predictor.lm = self.lm(role, name) if name in own else shared
