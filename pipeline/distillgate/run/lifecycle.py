@@ -17,7 +17,8 @@ from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Verdict, measure
+from distillgate.results import gates
+from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.models import make_lm
 from distillgate.run.recordings import Recordings
@@ -54,8 +55,9 @@ class Lifecycle:
 
         Raises:
             StageError: `record` or `live` names no stage.
-            ConfigError: the task or a stage that the project names cannot be loaded.
+            ConfigError: the task or a stage that the project names cannot be loaded, or a gate is none.
         """
+        gates.check(config)
         self.config = config
         self.profile = config.profile
         self.task: Task = load_task(config.task, config.pythonpath)
@@ -139,7 +141,7 @@ class Lifecycle:
         Raises:
             NotMeasuredError: a price or the seconds behind it are not known.
         """
-        return measure(gate, self)
+        return gates.measure(gate, self)
 
     def teacher(self) -> Scorecard:
         """The scorecard that stands for the teacher."""
