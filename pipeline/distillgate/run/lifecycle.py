@@ -17,7 +17,8 @@ from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Verdict, measure
+from distillgate.results import gates
+from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.models import make_lm
 from distillgate.run.recordings import Recordings
@@ -54,8 +55,9 @@ class Lifecycle:
 
         Raises:
             StageError: `record` or `live` names no stage.
-            ConfigError: the task or a stage that the project names cannot be loaded.
+            ConfigError: the task or a stage that the project names cannot be loaded, or a gate is none.
         """
+        gates.check(config)
         self.config = config
         self.profile = config.profile
         self.task: Task = load_task(config.task, config.pythonpath)
@@ -121,7 +123,7 @@ class Lifecycle:
             costs = (self.ledger.cost_per_1000(teacher.stage), self.ledger.cost_per_1000(student.stage))
         except NotMeasuredError as error:  # quality gates must not fail on a missing price
             unpriced = str(error)
-        return Comparison(teacher, student, costs[0], costs[1], self.config.seed, unpriced)
+        return Comparison(teacher, student, costs[0], costs[1], unpriced)
 
     def standing_for(self, role: Role) -> Scorecard:
         """The scorecard that stands for the teacher or the student.
@@ -139,7 +141,7 @@ class Lifecycle:
         Raises:
             NotMeasuredError: a price or the seconds behind it are not known.
         """
-        return measure(gate, self)
+        return gates.measure(gate, self)
 
     def teacher(self) -> Scorecard:
         """The scorecard that stands for the teacher."""
@@ -253,6 +255,8 @@ class _Running:
 
     def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
         copied: dspy.Module = program.deepcopy()
+        names = [name for name, _ in copied.named_predictors()]
+        self.lifecycle.recordings.model(role).check_predictors(names)
         own, shared = self.lifecycle.recordings.model(role).predictors, self.lm(role)
         for name, predictor in copied.named_predictors():
             predictor.lm = self.lm(role, name) if name in own else shared
