@@ -27,6 +27,9 @@ from distillgate.task import Task
 SCOPE = "distillgate_scope"
 """A key of DSPy's context, which DSPy's own threads inherit."""
 
+WATCH = "distillgate_watch"
+"""Likewise: who keeps the errors that an optimizer swallows."""
+
 calls.inherited.append(lambda: dspy.settings.get(SCOPE))
 
 HOOKS = (
@@ -96,9 +99,9 @@ def scored(context: Context) -> Callable[..., Score]:
     asked = {"lm": judge} if judge else {}
 
     def score(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> Score:
-        with attributed(purpose="metric"), dspy.context(**asked):
-            verdict = task.metric(example, prediction) if trace is None else task.metric(example, prediction, trace=trace)
-        return Score.of(verdict, task.threshold)
+        more = {} if trace is None else {"trace": trace}
+        with attributed(purpose="metric"), dspy.context(**asked), _kept_if_it_fails():
+            return Score.of(task.metric(example, prediction, **more), task.threshold)
 
     return score
 
@@ -113,19 +116,20 @@ def passes(context: Context) -> Callable[..., bool]:
 
     def passed(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
         # DSPy's bootstrap never hands over the trace, and the metric would judge by its lenient form
-        return score(example, prediction, () if trace is None else trace).passes(task.training_threshold)
+        with _kept_if_it_fails():
+            return score(example, prediction, () if trace is None else trace).passes(task.training_threshold)
 
     return passed
 
 
 @contextmanager
 def watched(examples: Sequence[dspy.Example]) -> Iterator[None]:
-    """Attribute calls to the rows that a program is called with, and fail if a call in the block failed.
+    """Attribute calls to the rows that a program is called with, and fail if a call or the metric failed in the block.
 
     DSPy's optimizers take a failed call for a wrong answer and go on, or end in an error of their own.
     """
     watch = _Watch(examples)
-    with dspy.context(callbacks=[*dspy.settings.callbacks, watch]):
+    with dspy.context(callbacks=[*dspy.settings.callbacks, watch], **{WATCH: watch}):
         try:
             yield
         except Exception as error:
@@ -134,6 +138,17 @@ def watched(examples: Sequence[dspy.Example]) -> Iterator[None]:
             raise
     if watch.error is not None:
         raise watch.error
+
+
+@contextmanager
+def _kept_if_it_fails() -> Iterator[None]:
+    """DSPy's Evaluate takes an error of the metric for a score of 0."""
+    try:
+        yield
+    except Exception as error:
+        if (watch := dspy.settings.get(WATCH)) is not None:
+            watch.error = watch.error or error
+        raise
 
 
 class _Watch(BaseCallback):
