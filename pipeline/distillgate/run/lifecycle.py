@@ -68,6 +68,7 @@ class Lifecycle:
         self.task: Task = load_task(settings.task)
         """What is distilled."""
         self.recordings = Recordings(settings, self.task.name, record, tell, meter, live)
+        self.graph = self.recordings.graph
         self.ledger = Ledger(self.profile)
         """What each stage that has run cost, from the calls on its tape."""
         self.headers: dict[str, dict[str, Any]] = {}
@@ -160,6 +161,12 @@ class Lifecycle:
             path = save_training(self.artefacts, provider.content, result)
             self._tell(f"distill: {result.kept} traces kept, {result.dropped} dropped; see {path}")
         return result
+
+    def result(self, stage: str) -> Any:
+        """What a stage came to."""
+        if stage == "optimize":
+            return self.optimized_program
+        return self.distillation if stage == "distill" else self.scorecard(stage)
 
     @cached_property
     def comparison(self) -> Comparison:

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from distillgate.cassette.session import journal_path
 from distillgate.config import Config
+from distillgate.stages import load_graph
 from distillgate.stages.graph import STAGES
+from distillgate.stages.spec import Graph
 
 
 class TapePaths:
     """The files of one task under one profile."""
 
-    def __init__(self, settings: Config, task: str) -> None:
+    def __init__(self, settings: Config, task: str, graph: Graph | None = None) -> None:
         """`task` is its name."""
+        self.graph = graph or load_graph(settings)
         self.config = settings
         self.task = task
 
