@@ -9,15 +9,17 @@ from typing import Any
 from distillgate.config import Gate
 from distillgate.money.ledger import Economics
 from distillgate.report.run import Place, Prompt, Run
-from distillgate.report.table import LifecycleReport
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard
 from distillgate.results.verdict import Verdict
+from distillgate.stages import STAGES as DECLARED
+from distillgate.stages.spec import Graph
 
+GRAPH = Graph(DECLARED)
 LABELS = ("politics", "technology", "sports", "health", "finance", "entertainment")
 WORDS = ("the", "council", "of", "a", "small", "town", "voted", "late", "to", "repair", "its", "old", "stone", "bridge")
 STAGES = {"teacher": (0.9, 7.0), "optimized": (0.95, 8.0), "student": (0.2, 0.4), "distilled": (0.92, 0.5)}
-"""Stage → (share of right answers, seconds a call)."""
+"""Stage → (share of right answers, seconds an item)."""
 COSTS = {"teacher": 0.23, "optimized": 0.31, "student": 0.014, "distilled": 0.016}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}<!--"
 
@@ -28,7 +30,6 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
     rows = {f"item-{n:05}": _row(draw, f"item-{n:05}", hostile) for n in range(items)}
     cards = {stage: _card(stage, draw, rows, hostile) for stage in STAGES}
     compared = Comparison(cards["optimized"], cards["distilled"], COSTS["optimized"], COSTS["distilled"])
-    summary = LifecycleReport("local", cards, COSTS, compared, Economics(0.41, COSTS["optimized"], COSTS["distilled"]))
     right = cards["optimized"].accuracy
     verdicts = (
         Verdict(Gate("teacher_accuracy", 0.8), right.value, items, "95.0 %", right.interval, "91 to 97"),
@@ -41,7 +42,9 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
     plain = "Name the desk that would have to check what the news item states. What is stated decides."
     demonstration = {"article": next(iter(rows.values()))["article"], "category": "health", "entities": ["A", hostile]}
     return Run(
-        "news", summary, verdicts, {"cost_reduction": f"no price{hostile}"}, LABELS, ("article",), rows,
+        GRAPH, "news", "local", cards, COSTS, comparison=compared,
+        economics=Economics(0.41, COSTS["optimized"], COSTS["distilled"]), verdicts=verdicts,
+        unmeasured={"cost_reduction": f"no price{hostile}"}, labels=LABELS, inputs=("article",), rows=rows,
         plain=(Prompt("classify.predict", plain, ()),),
         optimized=(Prompt("classify.predict", f"Read twice. {plain} Be brief.{hostile}", (demonstration,) * 3),),
         losses=tuple((step, 2.4 / (1 + step / 20)) for step in range(5, 135, 5)),

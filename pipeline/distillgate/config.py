@@ -12,6 +12,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from distillgate.errors import ConfigError
+from distillgate.project import NoProjectError, find_root  # noqa: F401
 from distillgate.profiles import Profile, parse_profile
 from distillgate.secrets.known import remember
 from distillgate.tables import Table
@@ -29,10 +30,6 @@ GATES = (
 """What can be bounded; `distillgate.results.gates` measures each."""
 WITHOUT_INTERVAL = ("cost_reduction", "latency_ratio")
 """Gates whose value has no interval, so that none of it can be asked to lie beyond the bound."""
-
-
-class NoProjectError(ConfigError):
-    """There is no project here whose settings could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +73,6 @@ class Config:
 
     local: Mapping[str, Any]
     """The raw table of the local endpoint; `distillgate.local` parses it, so that the extra stays optional."""
-
-
-def find_root(start: Path) -> Path:
-    """The nearest folder at or above `start` whose `pyproject.toml` has a `[tool.distillgate]` table.
-
-    Raises:
-        NoProjectError: there is none.
-        ConfigError: a file on the way cannot be read.
-    """
-    for folder in (start, *start.parents):
-        path = folder / "pyproject.toml"
-        if path.is_file() and "distillgate" in _load(path).get("tool", {}):
-            return folder
-    raise NoProjectError(
-        f"no pyproject.toml with a [tool.distillgate] table in {start} or above it; "
-        "run inside a project, or add the table (README, 'Your own task')"
-    )
 
 
 def load_config(root: Path, profile: str | None = None) -> Config:

@@ -42,6 +42,7 @@ for module in (
     "stages.distill",
     "tuning.openai_api",
     "run.lifecycle",
+    "testing.plugin",
     "testing.options",
 ):
     importlib.import_module(f"distillgate.{module}")

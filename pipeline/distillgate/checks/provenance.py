@@ -10,10 +10,6 @@ from distillgate.checks.shelf import Shelf
 from distillgate.errors import GoldenDataError
 from distillgate.golden import fingerprint_of
 from distillgate.results.findings import Finding
-from distillgate.stages.graph import UPSTREAM
-
-SEEDED = ("optimize", "distill")
-"""The stages whose requests follow from the seed."""
 
 
 def changed_data(shelf: Shelf) -> Iterator[Finding]:
@@ -54,7 +50,7 @@ def changed_models(shelf: Shelf) -> Iterator[Finding]:
 def changed_seed(shelf: Shelf) -> Iterator[Finding]:
     """Tapes whose requests were drawn with another seed."""
     now = shelf.config.seed
-    recorded = {stage: shelf.header(stage, "seed") for stage in SEEDED if stage in shelf.tapes}
+    recorded = {stage: shelf.header(stage, "seed") for stage in shelf.tapes if shelf.graph[stage].seeded}
     yield from shelf.once(
         "seed",
         "error",
@@ -67,7 +63,7 @@ def recorded_upstream(shelf: Shelf) -> Iterator[Finding]:
     stale: list[tuple[str, str]] = []
     for stage in shelf.tapes:
         built_on = shelf.header(stage, "upstream")
-        for upstream in UPSTREAM[stage]:
+        for upstream in shelf.graph[stage].needs:
             if upstream not in shelf.tapes:
                 continue  # said already: it has no tape, or a broken one
             if not isinstance(built_on, Mapping) or upstream not in built_on:
@@ -100,11 +96,7 @@ def other_versions(shelf: Shelf) -> Iterator[Finding]:
 
 def retiring(shelf: Shelf, today: datetime.date) -> Iterator[Finding]:
     """Models that are about to be shut down, so that nothing could be recorded again."""
-    announced: dict[str, datetime.date] = {}
-    for stage in shelf.tapes:
-        told = shelf.header(stage, "retires")
-        announced |= {str(model): datetime.date.fromisoformat(day) for model, day in told.items()} if told else {}
-    for notice in shelf.config.profile.notices(today, announced):
+    for notice in shelf.config.profile.notices(today):
         yield Finding("retirement", "warning", (), notice, shelf.recordings.remedy())
 
 

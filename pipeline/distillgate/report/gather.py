@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 
-from distillgate.errors import PriceError
-from distillgate.report.places import places
-from distillgate.report.run import Prompt, Run
+from distillgate.cassette import storage
+from distillgate.errors import CassetteError, PriceError
+from distillgate.report.run import Place, Prompt, Run, pictured
 from distillgate.results.verdict import Verdict
-from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import STAGES
+from distillgate.stages.spec import TEACHER
+
+if TYPE_CHECKING:
+    from distillgate.run.lifecycle import Lifecycle
 
 NOT_ASKED = "no test that ran asks for it"
+KEY = 80
+"""Characters of an input by which its call is found; equal beginnings share the first line."""
 
 
 def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
-    """Gate → verdict for every bound of the settings, and gate → why for those that a missing price leaves open.
+    """Gate → verdict for every bound of the settings, and gate → why for those that cannot be measured.
 
     Runs the stages that the gates ask for.
 
@@ -37,13 +44,30 @@ def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
 
 
 def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mapping[str, str] | None = None) -> Run:
-    """What terminal and Markdown show; `why` says why gates could not be measured, others were not asked for."""
-    gates = lifecycle.config.gates
+    """What terminal, Markdown and JSON show; `why` says why gates could not be measured, others were not asked for."""
+    gates, graph, ledger = lifecycle.config.gates, lifecycle.graph, lifecycle.ledger
+    ran = {stage: lifecycle.scorecards[stage] for stage in graph.evaluations if stage in lifecycle.scorecards}
+    standing = [stage.name for stage in graph.values() if stage.stands_for is not None]
+    compared = lifecycle.comparison if standing and set(standing) <= ran.keys() else None
+    costs, economics, unpriced = dict.fromkeys(ran, math.nan), None, ""
+    try:
+        for stage in ran:
+            costs[stage] = ledger.cost_per_1000(stage)
+        economics = ledger.economics() if compared else None
+    except PriceError as error:
+        unpriced = str(error)
     return Run(
+        graph,
         lifecycle.task.name,
-        lifecycle.report(),
-        tuple(verdicts[name] for name in gates if name in verdicts),
-        {name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
+        lifecycle.profile.name,
+        ran,
+        costs,
+        comparison=compared,
+        economics=economics,
+        unpriced=unpriced,
+        ledger=ledger.entries(),
+        verdicts=tuple(verdicts[name] for name in gates if name in verdicts),
+        unmeasured={name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
         labels=lifecycle.task.labels,
         inputs=lifecycle.task.inputs,
         rows={str(row["id"]): row for row in lifecycle.golden.test},
@@ -57,23 +81,19 @@ def gathered(
     why: Mapping[str, str] | None = None,
 ) -> Run:
     """The same with all that the page shows; links to recordings are made for a page in `folder`."""
-    run = summarised(lifecycle, verdicts, why)
-    optimized, notes = _saved(lifecycle.artefacts / "optimize.json")
+    run, graph = summarised(lifecycle, verdicts, why), lifecycle.graph
+    teacher = pictured(graph, TEACHER, graph)
+    sources = [source for source in (graph[teacher].asks_with if teacher else ()) if source]
+    optimized, notes = _saved(lifecycle.artefacts / f"{sources[0]}.json") if sources else ((), ())
     training = lifecycle.ledger.training
-    return Run(
-        run.task,
-        run.summary,
-        run.verdicts,
-        run.unmeasured,
-        run.labels,
-        run.inputs,
-        run.rows,
+    return dataclasses.replace(
+        run,
         plain=prompts(lifecycle.task.program().dump_state()),
         optimized=optimized,
         notes=notes,
         losses=tuple((step, loss) for step, loss in training.losses if math.isfinite(loss)) if training else (),
         places={card.stage: places(lifecycle, card.stage, folder) for card in run.pair},
-        headers={stage: lifecycle.headers[stage] for stage in STAGES if stage in lifecycle.headers},
+        headers={stage: lifecycle.headers[stage] for stage in graph if stage in lifecycle.headers},
     )
 
 
@@ -97,6 +117,52 @@ def _saved(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     try:
         return prompts(orjson.loads(path.read_bytes())), ()
     except FileNotFoundError:
-        return (), (f"There is no saved optimised program {path.name}; recording the stage optimize writes it.",)
+        return (), (f"There is no saved optimised program {path.name}; recording the stage {path.stem} writes it.",)
     except (OSError, ValueError) as error:
         return (), (f"The saved optimised program {path.name} cannot be read: {error}. Restore it from git.",)
+
+
+def places(lifecycle: Lifecycle, stage: str, folder: Path) -> dict[str, Place]:
+    """Item id → where its call stands on the stage's tape; items whose call is not found are absent.
+
+    Links lead to the file at the commit where GitHub runs this, else from `folder` to the file on this disk.
+    """
+    path, root, field = lifecycle.recordings.path(stage), lifecycle.config.root, lifecycle.task.inputs[0]
+    try:
+        lines = dict(_asked(path, field))
+    except (CassetteError, OSError, ValueError):  # a tape with lines that nobody wrote has no places
+        return {}
+    shown = path.relative_to(root).as_posix() if root in path.parents else path.name
+    address = _address(path, shown, folder)
+    items = {str(row["id"]): _key(str(row[field])) for row in lifecycle.golden.test}
+    return {
+        item: Place(f"{shown}:{lines[key]}", f"{address}#L{lines[key]}") for item, key in items.items() if key in lines
+    }
+
+
+def _asked(path: Path, field: str) -> Iterator[tuple[str, int]]:
+    """(beginning of the input that was asked about, line of the tape), the first of equal ones last."""
+    numbers = [n for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.startswith(b'{"request":')]
+    found = []
+    for number, interaction in zip(numbers, storage.read(path).interactions, strict=True):
+        body = interaction.request.body
+        messages = body.get("messages") if isinstance(body, dict) else None
+        if messages and isinstance(asked := messages[-1].get("content"), str):
+            marked = asked.rpartition(f"[[ ## {field} ## ]]\n")[2]  # as DSPy's ChatAdapter writes a field
+            found.append((_key(marked), number))
+    return reversed(found)
+
+
+def _key(text: str) -> str:
+    return text.strip().split("\n")[0][:KEY]
+
+
+def _address(path: Path, shown: str, folder: Path) -> str:
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
+    server, repository, commit = (os.environ.get(name, "") for name in names)
+    if server.startswith("https://") and repository and commit:
+        return f"{server}/{quote(repository)}/blob/{quote(commit)}/{quote(shown)}"
+    try:
+        return quote(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
+    except ValueError:  # on another drive
+        return path.resolve().as_uri()

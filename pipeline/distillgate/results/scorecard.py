@@ -32,6 +32,11 @@ class ItemResult:
     seconds: float
     """Seconds of the item's model calls, as they took while recording."""
 
+    @property
+    def score(self) -> float:
+        """Interim."""
+        return float(self.correct)
+
     alone: bool
     """Whether no other call was in flight: only such seconds are latency and not queueing."""
 
@@ -102,6 +107,11 @@ class Scorecard:
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
     """Item id → every field of its answer, or its text as `UNPARSED`. Held by a scorecard whose stage ran in this
     process; never stored, so that accepted results stay small, and never compared."""
+
+    @property
+    def graded(self) -> bool:
+        """Interim."""
+        return False
 
     @property
     def n(self) -> int:

@@ -18,7 +18,6 @@ from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter
 from distillgate.profiles import ModelSpec
-from distillgate.report.table import LifecycleReport
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import measure
 from distillgate.results.scorecard import Scorecard
@@ -187,20 +186,6 @@ class Lifecycle:
         """
         field = self.task.inputs[0]
         return measure(gate, lambda: self.comparison, self.scorecard, lambda item: self.golden.excerpt(item, field))
-
-    def report(self) -> LifecycleReport:
-        """What has run so far, for the table; runs nothing. A price that is not known is said and costs are nan."""
-        ran = {stage: self.scorecards[stage] for stage in EVALUATIONS if stage in self.scorecards}
-        costs, economics, unpriced = dict.fromkeys(ran, math.nan), None, ""
-        compared = self.comparison if {"optimized", "distilled"} <= ran.keys() else None
-        try:
-            for stage in ran:
-                costs[stage] = self.ledger.cost_per_1000(stage)
-            economics = self.ledger.economics() if compared else None
-        except PriceError as error:
-            unpriced = str(error)
-        ledger = self.ledger.entries()
-        return LifecycleReport(self.profile.name, ran, costs, compared, economics, unpriced, ledger)
 
     @contextmanager
     def lone_calls(self, stage: str) -> Iterator[Callable[[str], list[Call]]]:

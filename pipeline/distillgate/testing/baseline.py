@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from distillgate.errors import DistillgateError
+from distillgate.report.run import pictured
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import measure
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
+from distillgate.stages.spec import STUDENT, TEACHER
 from distillgate.testing.stages import result_of
 
 UPDATED = pytest.StashKey[list[str]]()
@@ -68,8 +70,8 @@ def _measured(
     lifecycle: Lifecycle, scorecard: Callable[[str], Scorecard]
 ) -> tuple[Callable[[], Comparison], Callable[[str], Scorecard]]:
     # results keep tokens and seconds but no prices: the gate on costs cannot move here
-    seed = lifecycle.config.seed
-    return lambda: Comparison(scorecard("optimized"), scorecard("distilled"), math.nan, math.nan, seed), scorecard
+    teacher, student = (pictured(lifecycle.graph, role, lifecycle.graph) for role in (TEACHER, STUDENT))
+    return lambda: Comparison(scorecard(teacher), scorecard(student), math.nan, math.nan), scorecard
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -7,7 +7,10 @@ import importlib.metadata
 import pytest
 from distillgate.cassette.opening import content
 from distillgate.cassette.storage import read
-from distillgate.stages.graph import STAGES, UPSTREAM
+from distillgate.stages import STAGES as DECLARED
+
+STAGES = tuple(stage.name for stage in DECLARED)
+UPSTREAM = {stage.name: stage.needs for stage in DECLARED}
 
 
 def slower(held):
