@@ -32,6 +32,8 @@ class Endpoint:
         """So many requests are answered, those after them get a 400."""
         self.answered = 0
         self.delay = 0.0
+        self.numbered = False
+        """Whether a completion ends with a line that tells it from any other: `chatcmpl-1`."""
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.job_status = "succeeded"
@@ -71,7 +73,7 @@ class Endpoint:
             return failure
         if self.delay:
             await asyncio.sleep(self.delay)
-        content = answer(body)
+        content = answer(body) + (f"\nchatcmpl-{self.requests.total()}" if self.numbered else "")
         usage = {"prompt_tokens": sum(len(m["content"]) for m in body["messages"]) // 4, "completion_tokens": 40}
         message = {"role": "assistant", "content": content}
         return JSONResponse(

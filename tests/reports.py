@@ -11,7 +11,7 @@ from distillgate.money.ledger import Economics
 from distillgate.report.run import Place, Prompt, Run
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard
-from distillgate.results.verdict import Verdict
+from distillgate.results.gates import Verdict
 from distillgate.stages import STAGES as DECLARED
 from distillgate.stages.spec import Graph
 
@@ -53,6 +53,16 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
     )  # fmt: skip
 
 
+def item(name: str, correct: bool | None, **changed: Any) -> ItemResult:
+    """An item's result: right or wrong, or graded, with a `score`; further fields as they are given."""
+    usual: dict[str, Any] = {
+        "difficulty": "easy", "expected": "bug", "answer": "bug", "score": float(bool(correct)), "parse_failure": False,
+        "secondary": {}, "calls": 1, "prompt_tokens": 500, "cached_tokens": 0, "completion_tokens": 100,
+        "seconds": 1.0, "alone": True,
+    }  # fmt: skip
+    return ItemResult(id=name, correct=correct, **(usual | changed))
+
+
 def _row(draw: random.Random, name: str, hostile: str) -> dict[str, Any]:
     article = f"{name.title()} opens. {' '.join(draw.choices(WORDS, k=55))}.{hostile}"
     label = LABELS[int(name[-5:]) % len(LABELS)]
@@ -81,8 +91,10 @@ def _card(stage: str, draw: random.Random, rows: Mapping[str, Mapping[str, Any]]
         )
         results.append(
             ItemResult(
-                name, row["difficulty"], row["category"], answer, right, failed, {"entity_f1": draw.random()},
-                540, 90, seconds * draw.lognormvariate(0, 0.35), place % 10 == 0,
+                id=name, difficulty=row["difficulty"], expected=row["category"], answer=answer, score=float(right),
+                correct=right, parse_failure=failed, secondary={"entity_f1": draw.random()}, calls=1,
+                prompt_tokens=540, cached_tokens=0, completion_tokens=90,
+                seconds=seconds * draw.lognormvariate(0, 0.35), alone=place % 10 == 0,
             )
         )  # fmt: skip
         reasoning = f"The news is what {stage} says: {answer}. The place is only the setting.{hostile}"

@@ -74,6 +74,18 @@ def scope(item: str | None = None, purpose: Purpose | None = None) -> Iterator[l
         _scope.reset(token)
 
 
+def enter(item: str) -> Scope | None:
+    """Attribute further calls of this thread or task to an item; returns what `leave` takes to end that."""
+    before = _scope.get()
+    _scope.set(replace(current(), item=item))
+    return before
+
+
+def leave(before: Scope | None) -> None:
+    """End what `enter` began."""
+    _scope.set(before)
+
+
 def current() -> Scope:
     """The scope of this thread or task; an empty one where there is none."""
     if (own := _scope.get()) is not None:

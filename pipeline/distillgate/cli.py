@@ -211,8 +211,11 @@ def _serve(chosen: argparse.Namespace) -> int:
 def _config(chosen: argparse.Namespace) -> Config:
     root = find_root(Path.cwd())
     from distillgate.config import load_config
+    from distillgate.results import gates
 
-    return load_config(root, chosen.profile)
+    config = load_config(root, chosen.profile)
+    gates.check(config)
+    return config
 
 
 def _notices(config: Config) -> None:

@@ -64,6 +64,10 @@ class StageError(DistillgateError):
     """A pipeline stage could not produce its result."""
 
 
+class MetricError(StageError):
+    """A metric returned what is no verdict, or grades where a bound is needed that the task does not give."""
+
+
 class FineTuningError(StageError):
     """A fine-tuning job ended without a model; the message carries the provider's reason."""
 
@@ -76,7 +80,11 @@ class BudgetError(StageError):
     """The next call of a recording could cost more than is left of its budget; it was not made."""
 
 
-class PriceError(DistillgateError):
+class NotMeasuredError(DistillgateError):
+    """A figure cannot be told from what was recorded; it is neither zero nor a failure of quality."""
+
+
+class PriceError(NotMeasuredError):
     """No price is known for a model; never treated as zero."""
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distillgate.errors import ConfigError
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """One golden row as it stands in the JSON Lines file."""
 
-Metric = Callable[..., bool]
-"""`metric(example, prediction, trace=None)`; with a trace, the stricter form that filters training data."""
+Metric = Callable[..., Any]
+"""`metric(example, prediction, trace=None)` → bool, a score from 0 to 1, or a `dspy.Prediction(score=…)`; with a trace,
+the stricter form that decides which traces become training data."""
 
 Rule = Callable[[Row], str | None]
 """Checks one golden row; returns `field: what is wrong` or None."""
@@ -26,7 +29,7 @@ Rule = Callable[[Row], str | None]
 class Task:
     """A program to distil, with the data and the metrics that judge it.
 
-    Nothing outside the task's own package (`news`, or the user's own package) knows more about a task than this.
+    Nothing outside the task's own package (`news`, or the user's) knows more about a task than this.
     """
 
     name: str
@@ -45,6 +48,17 @@ class Task:
     label: str
     """The field that holds the answer, in rows and in predictions alike."""
 
+    threshold: float | None = None
+    """The score from which an answer counts as correct, for a metric that grades (0 to 1). None: the means of the scores
+    are compared. A metric that returns a bool needs none."""
+
+    training_threshold: float | None = None
+    """The score from which a trace is trained on; None: the `threshold`. A metric that grades needs one of the two."""
+
+    adapter: Callable[[], dspy.Adapter] | None = None
+    """Makes the adapter that writes prompts and training rows and parses answers; None leaves the one that the task's
+    module configured (`dspy.configure`), else DSPy's own."""
+
     secondary: Mapping[str, Callable[[dspy.Example, dspy.Prediction], float]] = field(default_factory=dict)
     """Reported beside the metric, never gated by it: name → a score from 0 to 1 for one item."""
 
@@ -52,32 +66,48 @@ class Task:
     """Required fields of a row besides `id`, `difficulty`, the inputs and the label, with their types."""
 
     worked: Mapping[str, type] = field(default_factory=dict)
-    """Fields that complete a row's answer, such as `reasoning`, with their types. A row may lack them; training rows
-    that hold them all become the demonstrations among which the optimiser chooses."""
+    """Fields that complete a row's answer, such as `reasoning`, with their types. A row may lack them."""
+
+    labeled_demos: int = 0
+    """Training rows of each label, with all `worked` fields, that each demonstration set of the optimizer shows. 0: the
+    optimizer bootstraps its demonstrations from the teacher's own answers."""
 
     rules: tuple[Rule, ...] = ()
     """What this task demands of each golden row on top of the general rules."""
 
 
-def load_task(reference: str) -> Task:
-    """Import the task named as `module:attribute`.
+def load_task(reference: str, pythonpath: Iterable[Path] = ()) -> Task:
+    """Import the task named as `module:attribute`; the folders of `pythonpath` are searched first.
 
     Raises:
         ConfigError: the reference is malformed, the module or attribute is missing, or it is no `Task`.
     """
+    found = load_object(reference, "task", pythonpath)
+    if not isinstance(found, Task):
+        raise ConfigError(f"task = {reference!r} is a {type(found).__name__}, not a distillgate.Task")
+    return found
+
+
+def load_object(reference: str, key: str, pythonpath: Iterable[Path] = ()) -> Any:
+    """Import what the setting `key` names as `module:attribute`.
+
+    Raises:
+        ConfigError: the reference is malformed, or the module or attribute is missing.
+    """
     module_name, _, attribute = reference.partition(":")
     if not module_name or module_name.startswith(".") or not attribute:
-        raise ConfigError(f"task = {reference!r} is not of the form 'module:attribute'")
+        raise ConfigError(f"{key} = {reference!r} is not of the form 'module:attribute'")
+    for folder in reversed([str(folder) for folder in pythonpath]):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"task = {reference!r}: no module {error.name!r}; is the package that holds it installed?"
+            f"{key} = {reference!r}: no module {error.name!r}. Install the package that holds it, or name its folder in "
+            "pythonpath of [tool.distillgate]"
         ) from error
     try:
-        found = getattr(module, attribute)
+        return getattr(module, attribute)
     except AttributeError as error:
-        raise ConfigError(f"task = {reference!r}: {module_name} has no {attribute!r}") from error
-    if not isinstance(found, Task):
-        raise ConfigError(f"task = {reference!r} is a {type(found).__name__}, not a distillgate.task.Task")
-    return found
+        raise ConfigError(f"{key} = {reference!r}: {module_name} has no {attribute!r}") from error

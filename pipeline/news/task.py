@@ -96,5 +96,8 @@ task = Task(
     secondary={"entity_f1": entity_f1},
     fields={"entities": list},
     worked={"reasoning": str, "summary": str},
+    labeled_demos=2,
+    # one call an item: no second attempt in JSON where an answer does not parse
+    adapter=lambda: dspy.ChatAdapter(use_json_adapter_fallback=False),
     rules=(_words, _entities, _names_own_category),
 )

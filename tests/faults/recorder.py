@@ -15,14 +15,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from distillgate.cassette.format import dump
 from distillgate.cassette.journal import Journal
 from distillgate.cassette.packing import Pack
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording
-from distillgate.cassette.storage import dump
 from distillgate.cassette.transports.interception import prove
+from distillgate.config import Model
 from distillgate.errors import CassetteError
-from distillgate.profiles import ModelSpec
 from distillgate.run.models import NO_KEY, make_lm
 from dspy.utils.exceptions import LMError
 
@@ -80,7 +80,7 @@ EVENTS = {
 
 
 def record(path, url, topics, event, after):
-    lm = make_lm(ModelSpec("openai/teacher", api_base=url), NO_KEY)
+    lm = make_lm(Model("openai/teacher", api_base=url), NO_KEY)
     with recording(path, {"stage": "teacher"}, Redactor()):
         for answered, topic in enumerate(topics):
             if answered == after:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.cassette.storage import read
+from distillgate.cassette.format import read
 from distillgate.config import load_config
 from distillgate.report.machine import as_json
 from distillgate.results import baseline

@@ -1,13 +1,12 @@
 """A tape that was damaged in any way is an error of ours or replays to the right answers: nothing third."""
 
 import pytest
+from distillgate.cassette.format import Recording, open_tape, write
 from distillgate.cassette.index import Index
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.opening import open_tape
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
 from distillgate.cassette.session import replaying
-from distillgate.cassette.storage import Recording, write
 from distillgate.errors import CassetteError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,10 +7,10 @@ import openai
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.cassette.interaction import judged
+from distillgate.cassette.recorder import Watch
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
-from distillgate.cassette.validity import judged
-from distillgate.cassette.watching import Watch
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 

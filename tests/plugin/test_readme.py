@@ -57,7 +57,8 @@ def test_its_examples_of_other_endpoints_are_profiles(tickets, name):
     settings = tickets.path / "pyproject.toml"
     settings.write_text(settings.read_text("utf-8") + blocks("toml")[0], "utf-8")
     profile = load_config(tickets.path, name).profile
-    assert profile.teacher.api_base != profile.student.api_base
-    assert (profile.teacher.api_key_env is None, profile.student.api_key_env) == (False, None)
-    for model in (profile.teacher, profile.student):
+    teacher, student = profile.model("teacher"), profile.model("student")
+    assert teacher.api_base != student.api_base
+    assert (teacher.api_key_env is None, student.api_key_env) == (False, None)
+    for model in (teacher, student):
         assert call_dollars(profile, model.model.partition("/")[2], 1000, 1000) > 0

@@ -4,8 +4,8 @@ import dataclasses
 import shutil
 
 import pytest
+from distillgate.cassette.format import Recording, read, write
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.storage import Recording, read, write
 
 
 def test_the_recorded_project_is_green_and_shows_the_lifecycle(project):

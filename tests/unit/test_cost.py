@@ -5,10 +5,10 @@ import math
 
 import pytest
 from distillgate.calls import Call
+from distillgate.config import FineTuning, Model, Price, Profile
 from distillgate.errors import PriceError
 from distillgate.money.ledger import Ledger
 from distillgate.money.prices import token_dollars
-from distillgate.profiles import FineTuning, ModelSpec, Price, Profile
 
 GPT_4O = "gpt-4o-2024-08-06"
 TUNED = "ft:gpt-4o-mini-2024-07-18:house:news:AbC123"
@@ -19,9 +19,7 @@ def call(model=GPT_4O, prompt=500, completion=100, seconds=2.0, in_flight=1):
 
 
 def ledger(*calls, teacher="openai/big", student="openai/little", price=None, hourly=None):
-    profile = Profile(
-        "p", ModelSpec(teacher), ModelSpec(student, price=price), FineTuning(), machine_usd_per_hour=hourly
-    )
+    profile = Profile("p", Model(teacher), Model(student, price=price), FineTuning(), machine_usd_per_hour=hourly)
     made = Ledger(profile)
     made.add("student", calls)
     return made

@@ -4,9 +4,9 @@ import math
 
 import pytest
 from distillgate.calls import Call
+from distillgate.config import FineTuning, Model, Profile
 from distillgate.errors import PriceError
 from distillgate.money.ledger import Economics, Ledger
-from distillgate.profiles import FineTuning, ModelSpec, Profile
 from distillgate.tuning.openai_api import TuningReport
 
 TUNED = "ft:gpt-4o-mini-2024-07-18:org::abc"
@@ -16,8 +16,8 @@ def ledger(training_price=3.0, hourly=None):
     """The tutorial's case: 500 tokens in, 100 out, gpt-4o against a tuned gpt-4o-mini."""
     profile = Profile(
         "p",
-        ModelSpec("openai/gpt-4o"),
-        ModelSpec("openai/gpt-4o-mini-2024-07-18"),
+        Model("openai/gpt-4o"),
+        Model("openai/gpt-4o-mini-2024-07-18"),
         FineTuning(usd_per_million_tokens=training_price),
         machine_usd_per_hour=hourly,
     )

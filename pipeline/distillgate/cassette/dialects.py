@@ -13,6 +13,9 @@ _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+):")
 _CONVERSATIONS = ("messages", "contents")
 """Where a request for a completion has its messages: OpenAI and Anthropic, Gemini."""
 
+_UNREAD = {"id", "object", "created", "system_fingerprint", "service_tier", "timings"}
+"""Of the answer to a chat completion, what no client reads or any value serves for; `timings` is llama.cpp's."""
+
 CUT_OFF = {"length", "max_tokens", "MAX_TOKENS"}
 """Why an answer ended, where it ended at the most tokens that it was allowed."""
 
@@ -98,6 +101,52 @@ def cut_off(body: Any) -> bool:
         given = body.get(several)
         ends += [one.get(why) for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     return any(isinstance(end, str) and end in CUT_OFF for end in ends)
+
+
+def reduced(body: Any, model: str | None) -> Any:
+    """The answer to a chat completion as a tape keeps it: without what no client reads, usage as far as it is paid for.
+
+    `model` is the one that was asked, for an endpoint that does not name it. A body of another form stays as it is.
+    """
+    if not _is_chat_answer(body):
+        return body
+    kept = {"model": model, **{key: value for key, value in body.items() if key not in _UNREAD and value is not None}}
+    kept["choices"] = [_reduced_choice(place, choice) for place, choice in enumerate(body["choices"])]
+    if isinstance(used := kept.get("usage"), dict) and "prompt_tokens" in used:
+        kept["usage"] = {name: _number(used, name) for name in ("prompt_tokens", "completion_tokens")}
+        for whole, part in (("prompt", "cached_tokens"), ("completion", "reasoning_tokens")):
+            if number := _number(_table(used, f"{whole}_tokens_details"), part):
+                kept["usage"][f"{whole}_tokens_details"] = {part: number}
+    return kept
+
+
+def _reduced_choice(place: int, choice: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in choice.items() if value is not None and (key, value) != ("index", place)}
+    kept["message"] = {key: value for key, value in choice["message"].items() if value is not None and value != []}
+    return kept
+
+
+def rebuilt(body: Any) -> Any:
+    """The answer to a chat completion as clients require it: what `reduced` left out, put back with a neutral value."""
+    if not _is_chat_answer(body):
+        return body
+    choices = [
+        {"index": place, "finish_reason": None, **choice, "message": {"content": None, **choice["message"]}}
+        for place, choice in enumerate(body["choices"])
+    ]
+    whole = {"id": "chatcmpl-replayed", "object": "chat.completion", "created": 0, **body, "choices": choices}
+    if isinstance(used := body.get("usage"), dict) and "prompt_tokens" in used:
+        whole["usage"] = {**used, "total_tokens": used["prompt_tokens"] + _number(used, "completion_tokens")}
+    return whole
+
+
+def _is_chat_answer(body: Any) -> bool:
+    choices = body.get("choices") if isinstance(body, dict) else None
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices)
+    )
 
 
 def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

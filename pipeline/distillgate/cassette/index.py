@@ -7,23 +7,34 @@ it asks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import orjson
 
-from distillgate.cassette.lines import Interaction, answer_in, key_in, key_of, written
-from distillgate.cassette.opening import Held
+from distillgate.cassette.format import Held
+from distillgate.cassette.interaction import Interaction
+from distillgate.cassette.lines import interaction_in, key_of, turn_of
 from distillgate.cassette.request import Canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An answer that counts as played, not parsed yet: threads that wait for a lock cost more than the parsing."""
+
+    line: bytes
+    repeated: bool
+    """Whether this run was given it before."""
 
 
 class Index:
     """Finds a request's next answer and counts what was played. Not locked: the tape calls it under its lock.
 
-    A request is named by its `key`; of several interactions with one, the places are in recorded order.
+    A request is named by its key; the places of the answers to equal requests are in their turn.
     """
 
     def __init__(self, held: Held, polls_repeat: bool) -> None:
         """`polls_repeat` says that the last answer to a poll stays its answer: in replay, not while recording."""
-        self._pack = held.pack
+        self._texts = held.texts
         self._lines = held.lines
         self._polls_repeat = polls_repeat
         self._played: dict[bytes, int] = {}
@@ -47,13 +58,8 @@ class Index:
         """Every request once."""
         return [self._interaction(places[0]).request for places in self._places.values()]
 
-    def key(self, asked: Canonical) -> bytes:
-        """The request's name here."""
-        return key_in(self._pack, asked)
-
-    def add(self, interaction: Interaction, played: int = 0) -> None:
-        """Put an interaction behind the others of its request."""
-        line = written(interaction.line(self._pack))
+    def add(self, line: bytes, played: int = 0) -> None:
+        """Put an interaction's line, which refers to no other, behind those of equal requests."""
         key = key_of(line)
         self._places[key] = (*self._places.get(key, ()), len(self._lines))
         self._lines.append(line)
@@ -66,20 +72,18 @@ class Index:
             return False
         return asked.repeatable or self._played.get(key, 0) < len(places) or (asked.poll and self._polls_repeat)
 
-    def play(self, key: bytes, asked: Canonical) -> bytes | None:
-        """The line of the request's next interaction, which counts as played from now on; None where nothing is left.
-
-        To be parsed by `held_by` once the lock is free: threads that wait for it cost more than the parsing.
-        """
+    def play(self, key: bytes, asked: Canonical) -> Played | None:
+        """The request's next answer, which counts as played from now on; None where nothing is left."""
         if not self.playable(key, asked):
             return None
         places, played = self._places[key], self._played.get(key, 0)
         self._played[key] = played + 1
-        return self._lines[places[0 if asked.repeatable else min(played, len(places) - 1)]]
+        turn = 0 if asked.repeatable else min(played, len(places) - 1)
+        return Played(self._lines[places[turn]], repeated=played > turn)
 
-    def held_by(self, line: bytes, asked: Canonical) -> Interaction:
+    def parsed(self, line: bytes, asked: Canonical) -> Interaction:
         """What a line holds that was recorded for a request."""
-        return Interaction.answering(asked, answer_in(line), self._pack)
+        return interaction_in(orjson.loads(line), self._texts, asked)
 
     def says_nothing_new(self, key: bytes, interaction: Interaction) -> bool:
         """Whether it is a poll with the same answer as last time."""
@@ -119,14 +123,17 @@ class Index:
         return [self._interaction(place) for place in sorted(needed)]
 
     def _interaction(self, place: int) -> Interaction:
-        return Interaction.of(orjson.loads(self._lines[place]), self._pack)
+        return interaction_in(orjson.loads(self._lines[place]), self._texts)
 
 
 def _places(lines: Sequence[bytes]) -> dict[bytes, tuple[int, ...]]:
-    """Of each request, where its lines are: tuples of numbers, which the garbage collector need not follow."""
+    """Of each request, where its lines are, in their turn: tuples of numbers, which no garbage collector follows."""
     places: dict[bytes, tuple[int, ...]] = {}
     for place, line in enumerate(lines):
         key = key_of(line)
         before = places.get(key)
         places[key] = (place,) if before is None else (*before, place)
+    for key, several in places.items():
+        if len(several) > 1:
+            places[key] = tuple(sorted(several, key=lambda place: turn_of(lines[place])))
     return places

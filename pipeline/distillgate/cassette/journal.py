@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from distillgate.cassette.disk import writing
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.lock import Lock
-from distillgate.cassette.packing import Pack
+from distillgate.cassette.format import FORMAT, decode, header_line
+from distillgate.cassette.interaction import Interaction
+from distillgate.cassette.lines import line_of
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.storage import FORMAT, decode, dump
 from distillgate.errors import CassetteError
-from distillgate.files import write_atomically
+from distillgate.files import write_atomically, writing
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class Journal:
@@ -58,16 +60,18 @@ class Journal:
             self._file.truncate(len(whole) + 1)
         else:
             self._file.truncate(0)
-            self._append(dump({"distillgate": {"format": FORMAT, **header}}, self._redactor))
+            self._append(self._head())
 
-    def append(self, interaction: Interaction) -> None:
-        """Add one interaction and wait until it is on disk.
+    def append(self, interaction: Interaction) -> bytes:
+        """Add one interaction and wait until it is on disk; returns its line, secrets replaced.
 
         Raises:
             CassetteError: it cannot be written, or one before it could not.
         """
         with self._failing_for_good():
-            self._append(dump(interaction.line(Pack()), self._redactor))
+            line = line_of(self._redactor.interaction(interaction))
+            self._append(line)
+        return line
 
     def rewrite(self, interactions: list[Interaction]) -> None:
         """Replace everything recorded so far, atomically.
@@ -77,9 +81,8 @@ class Journal:
         """
         with self._failing_for_good():
             self._file.close()
-            lines = [dump({"distillgate": {"format": FORMAT, **self.header}}, self._redactor)]
-            lines += [dump(interaction.line(Pack()), self._redactor) for interaction in interactions]
-            write_atomically(self.path, b"".join(lines))
+            lines = [self._head(), *(line_of(self._redactor.interaction(one)) for one in interactions)]
+            write_atomically(self.path, b"".join(line + b"\n" for line in lines))
             self._file = self.path.open("ab", buffering=0)
 
     def close(self) -> None:
@@ -105,11 +108,73 @@ class Journal:
             self.failure = error
             raise
 
+    def _head(self) -> bytes:
+        return header_line({"format": FORMAT, **self._redactor.clean(self.header)})
+
     def _append(self, line: bytes) -> None:
-        rest = memoryview(line)
+        rest = memoryview(line + b"\n")
         while rest:
             rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         # written to a file that lies nowhere any more, a line would be on no disk
         if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
             raise FileNotFoundError(errno.ENOENT, "another file has taken its place")
+
+
+class Lock:
+    """Keeps a journal to one process at a time: two that record into it would cut off each other's lines.
+
+    It is gone with its process, however that ends; Windows has none. It lies on a file of its own beside the journal,
+    because a journal that is rewritten is another file afterwards.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        """Take the journal's lock.
+
+        Raises:
+            CassetteError: a recording holds it; the message names its process.
+        """
+        self._path = journal.with_name(f".{journal.name}.lock")
+        if sys.platform == "win32":
+            return
+        while True:
+            self._file = self._path.open("a+", encoding="ascii")
+            if not _locked(self._file.fileno()):
+                self._file.seek(0)
+                holder = self._file.read() or "unknown"
+                self._file.close()
+                raise CassetteError(
+                    f"{journal}: process {holder} is recording into it. Wait until it is done, or end it and record "
+                    "again: what it has recorded is kept"
+                )
+            if self._lies_there():
+                break
+            self._file.close()  # whoever held it removed the file between our opening and locking it
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others record; may be called again."""
+        if sys.platform != "win32" and not self._file.closed:
+            with suppress(OSError):  # left behind it locks nothing: what counts is who holds it open
+                self._path.unlink()
+            self._file.close()
+
+    def _lies_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def _locked(descriptor: int) -> bool:
+    """Lock an open file; False if it is locked already, by this process or another."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # a file system without locks: better recorded without one than not at all
+    return True

@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from vcr.request import Request
 
-from distillgate.cassette.answers import from_vcr, kept
-from distillgate.cassette.in_flight import InFlight, in_parallel
+from distillgate.cassette.format import Held, hold
+from distillgate.cassette.interaction import JSON, Interaction, from_vcr, to_vcr
 from distillgate.cassette.journal import Journal
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.opening import Held, hold
 from distillgate.cassette.request import Canonical, canonical
 from distillgate.cassette.tape import Tape
-from distillgate.cassette.watching import UNWATCHED, Watch
 from distillgate.errors import CassetteError, DistillgateError
 
 SETTLE_SECONDS = 60.0
 """Longer than a completion takes; a call that is not back by then is asked again."""
+
+
+class Watch:
+    """Told of each request before it is sent and of what became of it; this one lets everything pass.
+
+    The tape calls it under its lock, with requests that no recording answers.
+    """
+
+    def departs(self, asked: Canonical) -> None:
+        """A request is about to be sent.
+
+        Raises:
+            DistillgateError: it must not be; nothing more is sent by this recording.
+        """
+
+    def judged(self, answer: Interaction, response: dict[str, Any]) -> Interaction:
+        """The answer, or the error that it amounts to, which `response` must then hold as well."""
+        return answer
+
+    def arrives(self, asked: Canonical, answer: Interaction, response: dict[str, Any]) -> DistillgateError | None:
+        """An answer came, an error of the endpoint included; returns why nothing more is to be sent, if so.
+
+        `response` is the answer in vcrpy's form, as the caller will get it: headers can be read and added there.
+        """
+        return None
+
+    def lost(self, asked: Canonical) -> None:
+        """A request that was sent brought no answer."""
+
+
+UNWATCHED = Watch()
 
 
 class TapeRecorder(Tape):
@@ -53,7 +84,7 @@ class TapeRecorder(Tape):
         self.refusal = self.refusal or self.redactor.refusal(canonical(request))
         if self.refusal is not None:
             raise self.refusal
-        return super().admitted(request)
+        return self.asked(request)
 
     def look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
         """As the tape's; a request that is not recorded departs."""
@@ -63,11 +94,12 @@ class TapeRecorder(Tape):
             if self._journal.failure is not None:
                 raise self._journal.failure  # an answer that cannot be kept is not paid for
             if not asked.repeatable and self._in_flight.crowded():
-                raise in_parallel(asked)
+                raise _in_parallel(asked)
             if equal := self._in_flight.equal(key):
                 return equal
             if self._supplied and asked.method == "POST" and asked.path.endswith(self._supplied[0]):
-                self._keep(self.redactor.answer(Interaction(asked, 200, "application/json", self._supplied[1], 0.0, 1)))
+                supplied = Interaction(asked, 200, JSON, self._supplied[1], 0.0, 1)
+                self._keep(self.attributed(self.redactor.answer(supplied)))
                 self._supplied = None
                 return True
             try:
@@ -81,6 +113,8 @@ class TapeRecorder(Tape):
     def append(self, request: Request, response: dict[str, Any]) -> None:
         """Record an answer; errors of the endpoint are passed on to the caller but never kept.
 
+        A caller whose answer holds a secret gets what a replay gives, so that the run goes on with the same.
+
         Raises:
             CassetteError: it holds a secret that is not to be replaced, or cannot be written.
         """
@@ -88,22 +122,24 @@ class TapeRecorder(Tape):
         asked, key = self.asked(request)
         with self.lock:
             try:
-                interaction = from_vcr(asked, response, *self._in_flight.arrive(key, now))
-                interaction = self._watch.judged(interaction, response)
+                came = self.attributed(from_vcr(asked, response, *self._in_flight.arrive(key, now)))
+                came = self._watch.judged(came, response)
                 self.sent += 1
-                stop = self._watch.arrives(asked, interaction, response)
+                stop = self._watch.arrives(asked, came, response)
                 self.refusal = self.refusal or (None if self._aside else stop)
-                if interaction.status < 400 and not self._aside:
-                    interaction = kept(interaction, response, self.redactor)
-                    if not self.index.says_nothing_new(key, interaction):
-                        self._keep(interaction, played=1)
+                if came.status < 400 and not self._aside:
+                    kept = self.redactor.answer(came)
+                    if (given := self.redactor.for_caller(came)) is not came:
+                        response.update(to_vcr(given))
+                    if not self.index.says_nothing_new(key, kept):
+                        self._keep(kept, played=1)
             except CassetteError as error:
                 self.refusal = error
                 raise
             finally:
                 self._in_flight.end(key)
-        if interaction.status < 400 and not self._aside:
-            self.observe(interaction)
+        if came.status < 400 and not self._aside:
+            self.observe(kept)
 
     def abandon(self, request: Request) -> None:
         """Forget a call that did not come back, so that others may make it."""
@@ -149,8 +185,83 @@ class TapeRecorder(Tape):
 
     def unanswered(self, asked: Canonical, key: bytes) -> CassetteError:
         """Another thread took the answer for which this one was told to wait."""
-        return in_parallel(asked)
+        return _in_parallel(asked)
 
     def _keep(self, interaction: Interaction, played: int = 0) -> None:
-        self._journal.append(interaction)
-        self.index.add(interaction, played)
+        self.index.add(self._journal.append(interaction), played)
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call that has not come back yet."""
+
+    caller: object
+    started: float
+    most: int
+    back: Future[None]
+
+
+class InFlight:
+    """The calls under way: equal ones wait for each other, and each learns how many there were at once.
+
+    A caller is an asyncio task or, outside of one, a thread; either makes one call at a time. Not locked: the tape's
+    lock covers it.
+    """
+
+    def __init__(self) -> None:
+        """Start with no call under way."""
+        self._calls: dict[bytes, _Call] = {}
+
+    def crowded(self) -> bool:
+        """Whether another caller than this one has a call under way."""
+        caller = _caller()
+        return any(call.caller is not caller for call in self._calls.values())
+
+    def equal(self, key: bytes) -> Future[None] | None:
+        """Another caller's call for the same request, as what is done when that call is back or lost."""
+        call = self._calls.get(key)
+        return None if call is None or call.caller is _caller() else call.back
+
+    def of_other_threads(self) -> list[Future[None]]:
+        """The calls of other threads that may still come back, each as what is done when it does."""
+        threads = {call.caller: call.back for call in self._calls.values() if isinstance(call.caller, threading.Thread)}
+        here = threading.current_thread()
+        return [back for caller, back in threads.items() if caller is not here and caller.is_alive()]
+
+    def depart(self, key: bytes, now: float) -> None:
+        """This caller's call leaves, at `now` seconds."""
+        caller = _caller()
+        for lost in [other for other, call in self._calls.items() if call.caller is caller]:
+            self.end(lost)  # vcrpy's own stubs never say that a call did not come back
+        most = len(self._calls) + 1
+        for other in self._calls.values():
+            other.most = max(other.most, most)
+        back: Future[None] = Future()
+        back.set_running_or_notify_cancel()  # a waiter that is cancelled must not cancel it for the others
+        self._calls[key] = _Call(caller, now, most, back)
+
+    def arrive(self, key: bytes, now: float) -> tuple[float, int]:
+        """How many seconds the call took that arrived at `now`, and the most calls under way meanwhile, it included."""
+        call = self._calls[key]
+        return now - call.started, call.most
+
+    def end(self, key: bytes) -> None:
+        """The call is over, whatever became of it; those that wait for it may look."""
+        if call := self._calls.pop(key, None):
+            call.back.set_result(None)
+
+
+def _in_parallel(asked: Canonical) -> CassetteError:
+    """Why a call must not be recorded while another is under way."""
+    return CassetteError(
+        f"{asked.method} {asked.path} cannot be recorded while other calls are in flight: its answer depends on the "
+        "order of the calls. Set num_threads = 1 or temperature = 0"
+    )
+
+
+def _caller() -> object:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        task = None
+    return task or threading.current_thread()

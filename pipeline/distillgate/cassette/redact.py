@@ -20,7 +20,7 @@ from distillgate.secrets.scrub import Finding, Scrubber
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from distillgate.cassette.lines import Interaction
+    from distillgate.cassette.interaction import Interaction
 
 
 class Redactor:
@@ -96,20 +96,37 @@ class Redactor:
         found = self._all.value(value)[1]
         return found[0].rule.name if found else None
 
-    def line(self, line: dict[str, Any]) -> dict[str, Any]:
-        """A line of a cassette, whoever made it.
+    def interaction(self, one: Interaction) -> Interaction:
+        """An interaction as it is written, whoever made it; the same object where it holds no secret.
 
         Raises:
             CassetteError: it holds a secret that is not to be replaced.
         """
-        cleaned, found = self._all.value(line)
+        asked = one.request
+        held = {
+            "request": {"path": asked.path, "body": asked.body},
+            "response": {"content_type": one.content_type, "body": one.body},
+            "item": one.item,
+        }
+        if (clean := self.clean(held)) is held:
+            return one
+        request = Canonical(asked.method, clean["request"]["path"], clean["request"]["body"])
+        return dataclasses.replace(one, request=request, item=clean["item"], **clean["response"])
+
+    def clean(self, held: dict[str, Any]) -> dict[str, Any]:
+        """What a line of a cassette holds, secrets replaced; the same object where it holds none.
+
+        Raises:
+            CassetteError: it holds a secret that is not to be replaced.
+        """
+        cleaned, found = self._all.value(held)
         for finding in found:
             if not finding.rule.replaceable:
                 raise CassetteError(
                     f"a line of a cassette holds a secret at {finding.place.lstrip('.')} (rule {finding.rule.name!r}); "
                     "it belongs into no recording. Nothing was written: take it out of the data and record again"
                 )
-        return cleaned if found else line
+        return cleaned if found else held
 
 
 def _cleaned(scrubber: Scrubber, interaction: Interaction) -> tuple[Interaction, list[Finding]]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from vcr.request import Request
 
-from distillgate.cassette.dialects import completes, temperature
+from distillgate.cassette.dialects import completes, model_of, temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Canonical:
 
     @property
     def key(self) -> bytes:
-        """16 bytes that are equal for equal requests."""
+        """32 hexadecimal digits of SHA-256, the same for equal requests: what a tape looks up."""
         request = {"body": self.body, "method": self.method, "path": self.path}
-        return key_of_written(orjson.dumps(request, option=orjson.OPT_SORT_KEYS))
+        return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32].encode()
 
     @property
     def repeatable(self) -> bool:
@@ -46,10 +46,11 @@ class Canonical:
         """Whether it only looks at the server's state, so that equal answers in a row say nothing new."""
         return self.method == "GET"
 
-
-def key_of_written(request: bytes) -> bytes:
-    """The key of a request that is written as JSON with sorted keys."""
-    return hashlib.sha256(request).digest()[:16]
+    @property
+    def chats(self) -> bool:
+        """Whether it asks for a chat completion of OpenAI's API, which many endpoints speak."""
+        path = self.path.partition("?")[0]
+        return self.method == "POST" and path.endswith("/chat/completions") and isinstance(self.body, dict)
 
 
 def canonical(request: Request) -> Canonical:
@@ -57,6 +58,50 @@ def canonical(request: Request) -> Canonical:
     parts = urlsplit(request.uri)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     return Canonical(request.method, path, _body(request))
+
+
+def creates_job(asked: Canonical) -> bool:
+    """Whether a request starts a fine-tuning job."""
+    return asked.method == "POST" and asked.path.endswith("/fine_tuning/jobs")
+
+
+def uploads(asked: Canonical) -> bool:
+    """Whether a request uploads a file."""
+    return asked.method == "POST" and asked.path.endswith("/files")
+
+
+def size(body: Any) -> int:
+    """Bytes of a body in JSON."""
+    return len(orjson.dumps(body))
+
+
+def kind(asked: Canonical) -> str:
+    """What a paid request is, for a message."""
+    return "fine-tuning job" if creates_job(asked) else f"call of {model_of(asked.path, asked.body)}"
+
+
+def named(asked: Canonical) -> str:
+    """A request as a message names it."""
+    model = model_of(asked.path, asked.body)
+    return f"{asked.method} {asked.path}" + (f" ({model})" if model else "")
+
+
+def parsed(raw: bytes) -> Any:
+    """A body as a tape holds it: its JSON value, or `{"text": …}`."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return as_text(raw)
+
+
+def as_text(raw: bytes) -> dict[str, str]:
+    """A body that is not JSON, as a tape holds it."""
+    return {"text": raw.decode("utf-8", "backslashreplace")}
+
+
+def is_text(body: Any) -> bool:
+    """Whether a body has the form in which a tape holds text; a JSON value may have it too."""
+    return isinstance(body, dict) and body.keys() == {"text"} and isinstance(body["text"], str)
 
 
 def _body(request: Request) -> Any:
@@ -88,16 +133,3 @@ def _lines(raw: bytes) -> Any:
         return [orjson.loads(line) for line in raw.splitlines()]
     except orjson.JSONDecodeError:
         return parsed(raw)
-
-
-def parsed(raw: bytes) -> Any:
-    """A body as a tape holds it: its JSON value, or `{"text": …}`."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return as_text(raw)
-
-
-def as_text(raw: bytes) -> dict[str, str]:
-    """A body that is no JSON, as a tape holds it."""
-    return {"text": raw.decode("utf-8", "backslashreplace")}

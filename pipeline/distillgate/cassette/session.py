@@ -10,15 +10,13 @@ from typing import Any
 from vcr.config import VCR
 from vcr.record_mode import RecordMode
 
-from distillgate.cassette import storage
+from distillgate.cassette.format import Recording, write
 from distillgate.cassette.guard import guarded
 from distillgate.cassette.journal import Journal
-from distillgate.cassette.recorder import TapeRecorder
+from distillgate.cassette.recorder import UNWATCHED, TapeRecorder, Watch
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.storage import Recording
 from distillgate.cassette.tape import Tape
 from distillgate.cassette.transports.interception import prove
-from distillgate.cassette.watching import UNWATCHED, Watch
 from distillgate.errors import UnusedInteractionsError
 
 
@@ -76,7 +74,7 @@ def recording(
                 tape.settle()
                 if (error := journal.failure or tape.refusal) is not None:
                     raise error
-        storage.write(path, Recording(tape.header, tape.used()), redactor)
+        write(path, Recording(tape.header, tape.used()), redactor)
         journal.discard()
 
 

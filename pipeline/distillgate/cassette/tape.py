@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,16 +14,13 @@ from typing import Any
 from vcr.cassette import Cassette
 from vcr.request import Request
 
-from distillgate.calls import Call, report
-from distillgate.cassette.answers import call_of, to_vcr
-from distillgate.cassette.asking import Asking
+from distillgate.calls import Call, Purpose, attribution, report
+from distillgate.cassette.format import Held, Recording, open_tape
 from distillgate.cassette.index import Index
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.interaction import Interaction, call_of, to_vcr
 from distillgate.cassette.misses import explain_miss
-from distillgate.cassette.opening import Held, open_tape
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import Recording
+from distillgate.cassette.request import Canonical, canonical
 from distillgate.cassette.transports.interception import transport_patches
 from distillgate.errors import CassetteError, CassetteMissError
 
@@ -40,6 +38,9 @@ class Tape(Cassette):
     sent = 0
     """Requests that went to the endpoint: none in replay."""
 
+    purpose: Purpose = "program"
+    """Of the calls whose maker says none; whoever opens the tape sets it."""
+
     def __init__(self, redactor: Redactor, remedy: str = "", **kwargs: Any) -> None:
         """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends."""
         super().__init__(**kwargs)
@@ -55,8 +56,6 @@ class Tape(Cassette):
         held = self.held()
         self.header = held.header
         self.index = Index(held, self.polls_repeat)
-        self.asked = Asking(self.redactor, self.index)
-        """A request as it is looked up, and its key."""
         self.rewound = True
 
     def held(self) -> Held:
@@ -102,6 +101,20 @@ class Tape(Cassette):
         """The request as it is looked up, and its key."""
         return self.asked(request)
 
+    def asked(self, request: Request) -> tuple[Canonical, bytes]:
+        """The same, noted on the request, with which a stub comes twice.
+
+        What the tape holds to the byte holds no secret, because the tape does not; only other requests are searched.
+        """
+        known: tuple[Canonical, bytes] | None = getattr(request, "asked", None)
+        if known is None:
+            asked = canonical(request)
+            key = asked.key
+            if key not in self.index and (clean := self.redactor.request(asked)) is not asked:
+                asked, key = clean, clean.key
+            known = request.asked = (asked, key)
+        return known
+
     def look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
         """True: play the answer; False: send the request; else wait: an equal one is under way, look again then."""
         with self.lock:
@@ -118,11 +131,11 @@ class Tape(Cassette):
         """
         asked, key = self.asked(request)
         with self.lock:
-            line = self.index.play(key, asked) if self.miss is None else None
-            if line is None:
+            played = self.index.play(key, asked) if self.miss is None else None
+            if played is None:
                 raise self.unanswered(asked, key)
-        interaction = self.index.held_by(line, asked)
-        self.observe(interaction)
+        interaction = self.index.parsed(played.line, asked)
+        self.observe(interaction, played.repeated)
         return to_vcr(interaction)
 
     def append(self, request: Request, response: dict[str, Any]) -> None:
@@ -159,8 +172,15 @@ class Tape(Cassette):
             self.miss = CassetteMissError(why)
         return self.miss
 
-    def observe(self, interaction: Interaction) -> None:
-        """Note a completion that was answered, and tell whoever listens."""
+    def attributed(self, interaction: Interaction) -> Interaction:
+        """The interaction as one that is asked for now: for an item, for a purpose."""
+        item, purpose = attribution()
+        return dataclasses.replace(interaction, item=item, purpose=purpose or self.purpose)
+
+    def observe(self, interaction: Interaction, repeated: bool = False) -> None:
+        """Note a completion that was answered, for whom it is asked now, and tell whoever listens."""
         if call := call_of(interaction):
+            item, purpose = attribution()
+            call = dataclasses.replace(call, item=item, purpose=purpose or self.purpose, repeated=repeated)
             self.calls.append(call)  # which no other thread can come between
             report(call)

@@ -1,18 +1,20 @@
 """Tapes as YAML cassettes of stock vcrpy and back, so that nobody is locked in.
 
-vcrpy's format has no place for three things: an answer's seconds and calls in flight go into response headers of
-ours, which a client ignores, and the tape's header lies beside the YAML in a file of its own.
+vcrpy's format has no place for what a tape knows besides: an answer's seconds, calls in flight, item and purpose go
+into response headers of ours, which a client ignores, and the tape's header lies beside the YAML in a file of its own.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast, get_args
+from urllib.parse import quote, unquote, urlsplit
 
+import httpx
 import orjson
 from vcr.filters import decode_response
 from vcr.request import Request
@@ -20,24 +22,30 @@ from vcr.serialize import CASSETTE_FORMAT_VERSION, serialize
 from vcr.serializers import yamlserializer
 from vcr.util import read_body
 
-from distillgate.cassette.answers import from_vcr, to_vcr
-from distillgate.cassette.disk import writing
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.request import Canonical, canonical
-from distillgate.cassette.requests import to_request
-from distillgate.cassette.storage import Recording
+from distillgate.calls import Purpose
+from distillgate.cassette.format import Recording
+from distillgate.cassette.interaction import JSON, Interaction, from_vcr, to_vcr
+from distillgate.cassette.request import Canonical, canonical, is_text
 from distillgate.errors import CassetteError
-from distillgate.files import write_atomically
+from distillgate.files import write_atomically, writing
 
 SUFFIX = ".yaml"
 SECONDS = "x-distillgate-seconds"
 IN_FLIGHT = "x-distillgate-in-flight"
+ITEM = "x-distillgate-item"
+PURPOSE = "x-distillgate-purpose"
 
 UNKNOWN_SECONDS = 0.0
 """What an answer took that came without our headers: not known, and never to be taken for a time."""
 
 NOT_ALONE = 2
 """Its calls in flight: latency is measured over calls that ran alone, so that it never counts as one of these."""
+
+
+_BOUNDARY = "distillgate"
+"""Between the parts of an upload; longer where the upload itself holds this text."""
+
+_FILE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,12 @@ def read(path: Path, header: Callable[[], dict[str, Any]]) -> Imported:
 
 def _response(interaction: Interaction) -> dict[str, Any]:
     response = to_vcr(interaction)
-    response["headers"] |= {SECONDS: [repr(interaction.seconds)], IN_FLIGHT: [str(interaction.in_flight)]}
+    response["headers"] |= {
+        SECONDS: [repr(interaction.seconds)],
+        IN_FLIGHT: [str(interaction.in_flight)],
+        PURPOSE: [interaction.purpose],
+        **({ITEM: [quote(interaction.item)]} if interaction.item else {}),
+    }
     return response
 
 
@@ -142,7 +155,10 @@ def _interaction(entry: Any) -> Interaction:
             f"its answer is compressed as {', '.join(left)}, which vcrpy cannot decode here; record it with "
             "decode_compressed_response=True"
         )
-    return from_vcr(canonical(_request(asked)), response, *_timing(headers))
+    made = from_vcr(canonical(_request(asked)), response, *_timing(headers))
+    if (purpose := headers.get(PURPOSE, ["program"])[0]) not in get_args(Purpose):
+        raise ValueError(f"{PURPOSE} = {purpose!r} is none of {', '.join(get_args(Purpose))}")
+    return dataclasses.replace(made, item=unquote(headers.get(ITEM, [""])[0]), purpose=cast(Purpose, purpose))
 
 
 def _request(asked: Mapping[str, Any]) -> Request:
@@ -193,3 +209,53 @@ def _bytes(path: Path) -> bytes:
 
 def _refused(path: Path, number: int, what: str) -> CassetteError:
     return CassetteError(f"{path}: interaction {number} cannot be imported: {what}. Mend it, or record it again")
+
+
+def to_request(asked: Canonical, origin: str) -> Request:
+    """The request to `origin` (scheme and host) that `canonical` reduces to `asked` again.
+
+    Raises:
+        CassetteError: there is no such request; nothing that was recorded is of that kind.
+    """
+    for content_type, raw in _wire_forms(asked.body):
+        request = Request(asked.method, origin + asked.path, raw, {"content-type": content_type} if raw else {})
+        if canonical(request).key == asked.key:
+            return request
+    raise CassetteError(f"{asked.method} {asked.path!r} is no request over HTTP; restore the tape from git")
+
+
+def _wire_forms(body: Any) -> Iterator[tuple[str, bytes]]:
+    """Content type and bytes that a body may have had, the likeliest first: a tape's forms are JSON values too."""
+    if body is None:
+        yield "", b""
+    elif isinstance(body, dict) and body.keys() == {"multipart"}:
+        yield from _upload(body["multipart"])
+    elif is_text(body):
+        yield "text/plain", body["text"].encode()
+    yield JSON, orjson.dumps(body)
+
+
+def _upload(parts: Any) -> Iterator[tuple[str, bytes]]:
+    try:
+        contents = [_content(part["content"]) for part in parts]
+        boundary = _BOUNDARY
+        while any(boundary.encode() in content for content in contents):
+            boundary += "0"
+        files = [
+            (part["name"], (part.get("filename"), content, _FILE if "filename" in part else None))
+            for part, content in zip(parts, contents, strict=True)
+        ]
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+        made = httpx.Request("POST", "http://upload.invalid", files=files, headers=headers)
+        yield headers["content-type"], made.read()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return  # JSON that only looks like an upload
+
+
+def _content(value: Any) -> bytes:
+    if isinstance(value, list):
+        return b"".join(orjson.dumps(line) + b"\n" for line in value)
+    if is_text(value):
+        text: str = value["text"]
+        return text.encode()
+    return b"\n" + orjson.dumps(value)  # the empty line tells it from JSON Lines that have one line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.misses import visible
 from distillgate.checks.shelf import Shelf
 from distillgate.results.findings import Finding
@@ -17,9 +17,6 @@ from distillgate.task import Task
 
 if TYPE_CHECKING:
     import dspy
-
-MARK = "[[ ## "
-"""Begins a field in every prompt of DSPy's `ChatAdapter`; others are the program's own and not compared."""
 
 
 def changed_prompts(shelf: Shelf, task: Task, saved: Path) -> Iterator[Finding]:
@@ -54,16 +51,19 @@ def changed_prompts(shelf: Shelf, task: Task, saved: Path) -> Iterator[Finding]:
 
 
 def system_prompts(program: dspy.Module, task: Task) -> list[str]:
-    """The system prompt of each predictor of a program, as the task's adapter writes it."""
-    from distillgate.stages.runtime import WholeAnswers
+    """The system prompts of a program's predictors, as the task's adapter writes them."""
+    from distillgate.stages.runtime import adapter
 
-    adapter = WholeAnswers()
-    return [adapter.format_system_message(predictor.signature) for predictor in program.predictors()]
+    writing = task.adapter() if task.adapter else adapter()
+    signatures = [predictor.signature for predictor in program.predictors()]
+    written = [writing.format(one, demos=[], inputs=dict.fromkeys(one.input_fields, "")) for one in signatures]
+    return [text for messages in written for text in _system_texts(messages)]
 
 
 def own_prompts(interactions: Iterable[Interaction]) -> list[str]:
-    """The system prompts of the program on a tape, those of uploaded training rows included, sorted."""
-    return sorted({text for one in interactions for text in _system_texts(one.request.body) if MARK in text})
+    """The system prompts on a tape but for the metric's, those of uploaded training rows included, sorted."""
+    own = (one for one in interactions if one.purpose != "metric")
+    return sorted({text for one in own for text in _system_texts(one.request.body)})
 
 
 def _with_saved_instructions(program: dspy.Module, saved: Path) -> dspy.Module:

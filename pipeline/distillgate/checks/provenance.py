@@ -34,14 +34,16 @@ def changed_data(shelf: Shelf) -> Iterator[Finding]:
 
 def changed_models(shelf: Shelf) -> Iterator[Finding]:
     """Tapes of other models than the profile names now."""
-    players = {stage: [model.model for model in shelf.config.profile.players(stage)] for stage in shelf.tapes}
+    playing = {
+        stage: [model.model for model in shelf.recordings.models(shelf.graph[stage].roles)] for stage in shelf.tapes
+    }
     recorded = {stage: shelf.header(stage, "models") for stage in shelf.tapes}
     yield from shelf.once(
         "models",
         "error",
         (
             (stage, f"recorded with {_listed(recorded[stage])}, but the profile now names {_listed(now)}")
-            for stage, now in players.items()
+            for stage, now in playing.items()
             if recorded[stage] != now
         ),
     )

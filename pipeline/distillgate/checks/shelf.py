@@ -8,14 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from distillgate.cassette import opening, storage
-from distillgate.cassette.lines import Interaction, content_of
+from distillgate.cassette.format import content_digest, current_header, read
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.storage import Recording
 from distillgate.config import Config
-from distillgate.errors import BrokenTapeError, CassetteError
+from distillgate.errors import CassetteError
 from distillgate.results.findings import Finding, Severity
-from distillgate.run.tape_paths import TapePaths
+from distillgate.run.recordings import TapePaths
 from distillgate.secrets.known import remembered
 from distillgate.stages.spec import Graph
 
@@ -25,26 +24,19 @@ class Tape:
     """One tape: its header, and what it holds as soon as a check asks."""
 
     path: Path
-    noted: Recording
-    """Without interactions, if the tape is intact."""
+    header: Mapping[str, Any]
+    """Its provenance."""
+
+    content: str
+    """The digest of its interactions, which tapes downstream note."""
 
     intact: bool
-    """Whether it is to the byte what was written under today's rules: nothing in it needs to be looked at."""
-
-    @property
-    def header(self) -> Mapping[str, Any]:
-        """Its provenance."""
-        return self.noted.header
+    """Whether it was written under today's secret rules: nothing in it needs to be looked at."""
 
     @cached_property
     def interactions(self) -> list[Interaction]:
         """In recorded order."""
-        return storage.read(self.path).interactions if self.intact else self.noted.interactions
-
-    @cached_property
-    def content(self) -> str:
-        """The digest of its interactions, which tapes downstream note."""
-        return self.noted.content if self.intact and self.noted.content else content_of(self.interactions)
+        return read(self.path).interactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +92,9 @@ def read_shelf(config: Config, task: str, graph: Graph) -> Shelf:
     for stage in graph:
         if (path := recordings.path(stage)).exists():
             try:
-                tapes[stage] = _opened(path, redactor)
+                header = current_header(path, redactor)
+                known = read(path).header if header is None else header
+                tapes[stage] = Tape(path, known, content_digest(path), intact=header is not None)
             except CassetteError as error:
                 broken[stage] = error
     return Shelf(config, task, recordings, tapes, broken)
-
-
-def _opened(path: Path, redactor: Redactor) -> Tape:
-    noted = opening.intact(path, redactor)
-    tape = Tape(path, noted or storage.read(path), intact=noted is not None)
-    if tape.noted.content and tape.noted.content != tape.content:
-        raise BrokenTapeError(path, 1, "the lines below are not those that were recorded")
-    return tape

@@ -2,116 +2,89 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass
 
 from distillgate.errors import ConfigError
+from distillgate.parsing import SETTINGS, Count, Table, Whole, parse
 
-TABLE = "[tool.distillgate.local]"
+TABLE = "tool.distillgate.local"
 HUB_PREFIX = "hf:"
-DEFAULT_HOME = ".distillgate/local"
-DEFAULT_HOST = "127.0.0.1"
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_AT_LEAST = {
-    "port": 0,
-    "threads": 0,
-    "parallel": 1,
-    "context": 256,
-    "max_loaded": 1,
-    "max_upload_bytes": 1,
-    "max_body_bytes": 1,
-}
-"""Each whole-number key and its smallest value."""
+Name = Annotated[str, Field(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalModel:
+@dataclass(frozen=True, config=SETTINGS)
+class LocalModel(Table):
     """A model that the endpoint serves under `name`."""
 
     name: str
-    source: str
+    source: Name
     """A path, a bare file name (looked for in $DISTILLGATE_MODELS) or `hf:owner/repo/file.gguf`."""
     sha256: str | None = None
     """Of the whole file; checked before the model is first used."""
 
+    @field_validator("source")
+    @classmethod
+    def _whole_address(cls, source: str) -> str:
+        if source.startswith(HUB_PREFIX) and len(source.split("/")) < 3:
+            raise ValueError(f"must read '{HUB_PREFIX}owner/repo/file.gguf'")
+        return source
 
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
+    @field_validator("sha256")
+    @classmethod
+    def _digits(cls, sha256: str | None) -> str | None:
+        if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+            raise ValueError("must be 64 hexadecimal digits")
+        return sha256 and sha256.lower()
+
+
+@dataclass(frozen=True, config=SETTINGS)
+class LocalSettings(Table):
     """Everything the endpoint needs to start."""
 
     home: Path
     """Folder of uploads, jobs, tuned models and logs. Nothing is written elsewhere."""
     models: tuple[LocalModel, ...]
-    host: str = DEFAULT_HOST
-    port: int = 8017
+    host: Name = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=0, le=65535)] = 8017
     """0 lets the system choose."""
-    threads: int = 0
+    threads: Annotated[Whole, Field(ge=0)] = 0
     """Compute threads of a model; 0 is one per core."""
-    parallel: int = 4
+    parallel: Count = 4
     """Requests that one model answers at the same time (llama.cpp slots)."""
-    context: int = 4096
+    context: Annotated[Whole, Field(ge=256)] = 4096
     """Tokens, prompt and answer together, that one request may use."""
-    max_loaded: int = 2
+    max_loaded: Count = 2
     """Models kept in memory; the least recently used one makes room."""
-    max_upload_bytes: int = 64 * 2**20
-    max_body_bytes: int = 4 * 2**20
+    max_upload_bytes: Count = 64 * 2**20
+    max_body_bytes: Count = 4 * 2**20
     """Of any request that is not an upload."""
 
     @classmethod
-    def from_table(cls, table: Mapping[str, object], root: Path) -> LocalSettings:
+    def from_table(cls, table: Mapping[str, Any], root: Path) -> LocalSettings:
         """Read `[tool.distillgate.local]`; relative paths start at `root`.
 
-        Raises ConfigError for an unknown key, a wrong type or a value out of range.
+        Raises:
+            ConfigError: a key is unknown, of the wrong type or out of range.
         """
-        known = ("home", "host", *_AT_LEAST, "models")
-        _reject_unknown(table, known, TABLE)
-        home, host = table.get("home", DEFAULT_HOME), table.get("host", DEFAULT_HOST)
-        for key, value in (("home", home), ("host", host)):
-            if not isinstance(value, str) or not value:
-                raise ConfigError(f"{key} in {TABLE} must be a non-empty string, not {value!r}")
-        numbers = {key: _whole_number(key, table[key]) for key in _AT_LEAST if key in table}
-        models = table.get("models", {})
-        if not isinstance(models, Mapping):
-            raise ConfigError(f"models in {TABLE} must be a table of name = {{source = …}}, not {models!r}")
-        return cls(
-            home=root / Path(str(home)).expanduser(),
-            models=tuple(_model(name, entry, root) for name, entry in models.items()),
-            host=str(host),
-            **numbers,
-        )
-
-
-def _reject_unknown(table: Mapping[str, object], known: tuple[str, ...], where: str) -> None:
-    if unknown := sorted(set(table) - set(known)):
-        raise ConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(known)}")
-
-
-def _whole_number(key: str, value: object) -> int:
-    least = _AT_LEAST[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{key} in {TABLE} must be a whole number of at least {least}, not {value!r}")
-    if key == "port" and value > 65535:
-        raise ConfigError(f"port in {TABLE} must be at most 65535, not {value}")
-    return value
+        home = parse(Name, table.get("home", ".distillgate/local"), f"{TABLE}.home")
+        entries = parse(dict[str, Any], table.get("models", {}), f"{TABLE}.models")
+        models = tuple(_model(name, entry, root) for name, entry in entries.items())
+        return parse(cls, {**table, "home": root / Path(home).expanduser(), "models": models}, TABLE)
 
 
 def _model(name: str, entry: object, root: Path) -> LocalModel:
-    where = f"models.{name} of {TABLE}"
-    if not isinstance(entry, Mapping):
-        raise ConfigError(f"{where} must be a table like {{source = 'file.gguf'}}, not {entry!r}")
-    _reject_unknown(entry, ("source", "sha256"), where)
-    source, sha256 = entry.get("source"), entry.get("sha256")
+    key = f"{TABLE}.models.{name}"
     if not name or name.startswith("ft:"):
-        raise ConfigError(f"{where}: a name is not empty, and 'ft:' is kept for fine-tuned models")
-    if not isinstance(source, str) or not source:
-        raise ConfigError(f"{where} needs source: a path, file name or '{HUB_PREFIX}owner/repo/file.gguf'")
-    if source.startswith(HUB_PREFIX) and len(source.split("/")) < 3:
-        raise ConfigError(f"{where}: source {source!r} must read '{HUB_PREFIX}owner/repo/file.gguf'")
-    if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256.lower())):
-        raise ConfigError(f"{where}: sha256 must be 64 hexadecimal digits, not {sha256!r}")
-    if not source.startswith(HUB_PREFIX) and "/" in source:
-        source = str(root / Path(source).expanduser())
-    return LocalModel(name, source, sha256.lower() if sha256 is not None else None)
+        raise ConfigError(f"{key}: a name is not empty, and 'ft:' is kept for fine-tuned models")
+    model = parse(LocalModel, entry, key, name=name)
+    if not model.source.startswith(HUB_PREFIX) and "/" in model.source:
+        return dataclasses.replace(model, source=str(root / Path(model.source).expanduser()))
+    return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,26 +11,56 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distillgate.calls import Call
-from distillgate.cassette.answers import call_of
 from distillgate.cassette.dialects import completes, cut_off, model_of, most_tokens
-from distillgate.cassette.kinds import creates_job, kind, size, uploads
-from distillgate.cassette.lines import Interaction
-from distillgate.cassette.request import Canonical
-from distillgate.cassette.validity import judged
-from distillgate.cassette.watching import Watch
-from distillgate.errors import BudgetError, DistillgateError, PriceError
-from distillgate.money.figures import Figures
-from distillgate.money.ledger import SECONDS_PER_HOUR
-from distillgate.money.prices import call_dollars, dollars_of, training_price
-from distillgate.profiles import Profile
+from distillgate.cassette.interaction import Interaction, call_of, judged
+from distillgate.cassette.recorder import Watch
+from distillgate.cassette.request import Canonical, creates_job, kind, named, size, uploads
+from distillgate.config import Profile
+from distillgate.errors import BudgetError, DistillgateError, EndpointError, PriceError
+from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars, dollars_of, training_price
 from distillgate.results.numbers import dollars
-from distillgate.run.refusal import refusal_of
+from distillgate.tuning.endpoint_errors import PATIENCE, lasting, message_of, remedy, wait_asked
 
 BYTES_PER_TOKEN = 3.0
 """Of a request's JSON; English prompts have four to five, so that a call not yet made is rather taken for too dear."""
 
 UNBOUNDED = 4096
 """Completion tokens assumed of a request that names no `max_tokens`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How far the recording of one stage is."""
+
+    stage: str
+    done: int
+    """Calls answered, those kept of an earlier run included."""
+
+    expected: int
+    """Calls that the stage is expected to make; 0 where that is not known."""
+
+    sent: int
+    """Calls of this run that were answered."""
+
+    cut_off: int
+    """Of these, completions that ended at `max_tokens`."""
+
+    tokens: int
+    dollars: float
+    """Spent on the stage in this run; nan where a price is not known."""
+
+    seconds: float
+    """Since the stage began."""
+
+    @property
+    def rate(self) -> float:
+        """Calls a second; nan before the first."""
+        return self.sent / self.seconds if self.sent and self.seconds else math.nan
+
+    @property
+    def remaining(self) -> float:
+        """Seconds to go; nan where that cannot be told."""
+        return max(0, self.expected - self.done) / self.rate if self.expected else math.nan
 
 
 @dataclass(slots=True)
@@ -114,7 +145,7 @@ class Meter(Watch):
             self._reserved[asked.key] = most
 
     def judged(self, answer: Interaction, response: dict[str, Any]) -> Interaction:
-        """A completion that is none is the endpoint's error: see `distillgate.cassette.validity`."""
+        """Turn a 200 without a usable completion into a retried 502."""
         return judged(answer, response)
 
     def arrives(self, asked: Canonical, answer: Interaction, response: dict[str, Any]) -> DistillgateError | None:
@@ -122,7 +153,7 @@ class Meter(Watch):
         with self._lock:
             self._reserved.pop(asked.key, None)
             if answer.status >= 400:
-                return refusal_of(self._profile, asked, answer, response)
+                return _refusal_of(self._profile, asked, answer, response)
             if call := call_of(answer):
                 stage = self._stage
                 stage.sent += 1
@@ -136,7 +167,7 @@ class Meter(Watch):
         return None
 
     def lost(self, asked: Canonical) -> None:
-        """Free what was held back; whether an endpoint bills an answer that did not arrive, it alone knows."""
+        """Free what was held back for a request without an answer."""
         with self._lock:
             self._reserved.pop(asked.key, None)
 
@@ -191,3 +222,56 @@ class Meter(Watch):
             spent,
             seconds,
         )
+
+
+def _refusal_of(
+    profile: Profile, asked: Canonical, answer: Interaction, response: dict[str, Any]
+) -> EndpointError | None:
+    """Why an endpoint's error ends the recording; None where another attempt may succeed, or the caller decides.
+
+    `response` is marked so that no client tries again.
+    """
+    if asked.method != "POST":
+        return None  # a look at a job: the tuner knows what its absence means
+    what = f"{answer.status}: {message_of(answer.body) or 'no reason given'}"
+    wait = wait_asked(response["headers"])
+    if lasting(answer.status, answer.body):
+        mends = remedy(answer.status, answer.body, _key_name(profile, asked), _table(profile))
+        error = EndpointError(f"{named(asked)} was refused with {what}\n{mends}. ")
+    elif wait is not None and wait > PATIENCE:
+        error = EndpointError(
+            f"{named(asked)} was answered with {what}\nThe endpoint asks to wait {wait:,.0f} s; run again after that. "
+        )
+    else:
+        return None
+    response["headers"]["x-should-retry"] = ["false"]
+    return error
+
+
+def call_errors() -> tuple[type[Exception], ...]:
+    """The errors that a failed call ends in: ours, DSPy's, and the openai SDK's where it was imported to make calls."""
+    from dspy.utils.exceptions import LMError
+
+    openai = sys.modules.get("openai")
+    return (LMError, EndpointError, *([openai.OpenAIError] if openai else []))
+
+
+def way_out(profile: Profile, error: Exception) -> str:
+    """A line that says what mends the error of a failed call; empty where the error says so itself."""
+    if isinstance(error, EndpointError):
+        return ""
+    status = getattr(error, "status", None) or getattr(error, "status_code", None)
+    if status is None:
+        return "\n"
+    key = " or ".join(profile.key_names)
+    return f"\n{remedy(status, {'error': getattr(error, 'body', None)}, key, _table(profile))}."
+
+
+def _table(profile: Profile) -> str:
+    return f"[tool.distillgate.profiles.{profile.name}]"
+
+
+def _key_name(profile: Profile, asked: Canonical) -> str:
+    name = model_of(asked.path, asked.body)
+    keys = [model.api_key_env for model in profile.models_of(profile.models) if model.name == name]
+    return next((key for key in keys if key), None) or " or ".join(profile.key_names)

@@ -2,27 +2,90 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
+from distillgate.calls import Call
+from distillgate.cassette import format as tape_format
+from distillgate.cassette.interaction import call_of
 from distillgate.cassette.session import journal_path
-from distillgate.config import Config, secret
+from distillgate.config import Config, Model, Profile, secret
 from distillgate.errors import CassetteError, ConfigError, PriceError
 from distillgate.golden import Golden
-from distillgate.money.estimate import TUNES, Usage, expected, usage
-from distillgate.money.ledger import SECONDS_PER_HOUR
-from distillgate.money.prices import call_dollars, training_price
-from distillgate.profiles import ModelSpec, Profile
-from distillgate.run.recordings import Recordings
-from distillgate.stages.graph import STAGES
+from distillgate.money.prices import SECONDS_PER_HOUR, base_of, dollars_of, training_price
+from distillgate.results.numbers import dollars
+from distillgate.stages.spec import STUDENT, Graph, Role, Stage
 
 SECONDS_A_CALL = 2.0
 """Assumed where the profile itself was never recorded."""
+
+INSTRUCTIONS = 400
+"""Prompt tokens of a request besides its row: instructions and the format of the answer."""
+
+DEMONSTRATIONS = 12
+"""Rows that an optimised prompt shows."""
+
+ANSWER = 120
+"""Completion tokens of an answer."""
+
+EPOCHS = 3
+
+
+class Tapes(Protocol):
+    """Where the tapes lie and which of them are to be recorded: `distillgate.run.recordings.Recordings`."""
+
+    config: Config
+    graph: Graph
+    stages: tuple[str, ...]
+    live: tuple[str, ...]
+
+    @property
+    def begun(self) -> Mapping[str, int]:
+        """Stages whose recording is unfinished, with the calls that are kept of each."""
+
+    def path(self, stage: str) -> Path:
+        """The tape of a stage."""
+
+    def of_profile(self, profile: str, stage: str) -> Path:
+        """The tape of a stage of any profile."""
+
+    def model(self, role: Role) -> Model:
+        """The model that plays a role."""
+
+    def models(self, roles: Iterable[Role]) -> tuple[Model, ...]:
+        """The different models that play roles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one stage of a finished recording used."""
+
+    asked: tuple[Call, ...]
+    trained_tokens: int = 0
+    seconds: float = 0.0
+    """The time the endpoint was busy, queueing not counted; 0.0 where it is not known."""
+
+    @property
+    def calls(self) -> int:
+        """How many there are."""
+        return len(self.asked)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all calls."""
+        return sum(call.prompt_tokens for call in self.asked)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Of all calls."""
+        return sum(call.completion_tokens for call in self.asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,64 +175,130 @@ class Plan:
             raise PriceError(f"a budget (--distill-max-cost) cannot be kept: {self.unpriced}")
 
 
-def make_plan(settings: Config, recordings: Recordings, golden: Golden, today: datetime.date) -> Plan:
-    """The plan of recording what `recordings` is to record; reads tapes and data, and sends nothing."""
-    profile = settings.profile
+def make_plan(config: Config, recordings: Tapes, golden: Golden, today: datetime.date) -> Plan:
+    """The plan of recording, or asking live, what `recordings` is to; reads tapes and data, and sends nothing."""
+    profile, graph = config.profile, recordings.graph
     begun, unpriced = {} if recordings.live else recordings.begun, ""
-    stages, asked = [], recordings.live or recordings.stages
+    plans, asked = [], [graph[name] for name in recordings.live or recordings.stages]
     for stage in asked:
-        used, source = _usage(settings, recordings, golden, stage)
-        kept = min(begun.get(stage, 0), used.calls)
+        used, source = _usage(recordings, golden, stage)
+        kept = min(begun.get(stage.name, 0), used.calls)
         left = 1 - kept / used.calls if used.calls else 1.0
-        job = _job(journal_path(recordings.path(stage))) if stage == TUNES else ""
+        job = _job(journal_path(recordings.path(stage.name))) if stage.tunes else ""
         seconds = (used.seconds or SECONDS_A_CALL * used.calls / profile.num_threads) * left
         try:
-            dollars = _dollars(profile, stage, used, seconds, left, bool(job))
+            if (hourly := profile.machine_usd_per_hour) is not None:
+                spent = hourly * seconds / SECONDS_PER_HOUR
+            else:
+                spent = left * _call_dollars(recordings, stage, used)
+                if used.trained_tokens and not job:
+                    spent += used.trained_tokens * training_price(profile) / 1e6
         except PriceError as error:
-            dollars, unpriced = math.nan, unpriced or str(error)
-        models = tuple(model.model for model in profile.players(stage))
-        stages.append(StagePlan(stage, models, used, kept, source, dollars, seconds, job))
-    specs = dict.fromkeys(model for stage in asked for model in profile.players(stage))
-    return Plan(
-        profile.name,
-        bool(recordings.live),
-        tuple(stages),
-        tuple(_player(model, settings.root) for model in specs),
-        tuple(profile.notices(today)),
-        settings.max_cost,
-        unpriced,
+            spent, unpriced = math.nan, unpriced or str(error)
+        models = tuple(model.model for model in recordings.models(stage.roles))
+        plans.append(StagePlan(stage.name, models, used, kept, source, spent, seconds, job))
+    specs = dict.fromkeys(model for stage in asked for model in recordings.models(stage.roles))
+    players = tuple(_player(model, config.root) for model in specs)
+    notices = tuple(profile.notices(today))
+    return Plan(profile.name, bool(recordings.live), tuple(plans), players, notices, config.max_cost, unpriced)
+
+
+def estimate(recordings: Tapes) -> str:
+    """One sentence: calls and dollars of recording all stages, judged by another profile's tapes of the same task.
+
+    The profile with the most tapes counts. Tokenisers differ, so the figure is good to about a third.
+    """
+    profile, graph = recordings.config.profile, recordings.graph
+    others = [name for name in _by_tapes(recordings) if name != profile.name]
+    paths = {stage: recordings.of_profile(others[0], stage) for stage in graph} if others else {}
+    used = {stage: usage(path) for stage, path in paths.items() if path.exists()}
+    if not used:
+        return "No profile has a recording of this task yet, so there is nothing to estimate the cost from."
+    calls = sum(one.calls for one in used.values())
+    missing = sorted(set(graph) - set(used))
+    without = f", without {', '.join(missing)}, of which it has none" if missing else ""
+    price = _price(recordings, used)
+    return f"That is about {calls:,} calls, {price} (by the recording of profile {others[0]!r}{without})."
+
+
+def usage(tape: Path) -> Usage:
+    """Add up a tape.
+
+    Raises:
+        CassetteError: it cannot be read.
+    """
+    interactions = tape_format.read(tape).interactions
+    bodies = [i.body for i in interactions if isinstance(i.body, dict)]
+    return Usage(
+        tuple(call for i in interactions if (call := call_of(i))),
+        trained_tokens=max((int(body.get("trained_tokens") or 0) for body in bodies), default=0),
+        seconds=math.fsum(i.seconds / i.in_flight for i in interactions),
     )
 
 
-def _usage(settings: Config, recordings: Recordings, golden: Golden, stage: str) -> tuple[Usage, str]:
+def _usage(recordings: Tapes, golden: Golden, stage: Stage) -> tuple[Usage, str]:
     """What a stage used the last time, here or in another profile, else what the data's size lets expect."""
-    here = recordings.path(stage)
-    others = {name: here.parent.parent / name / here.name for name in settings.profiles}
-    for name in (settings.profile.name, *sorted(others, key=lambda name: -_tapes(others[name].parent))):
+    here = recordings.config.profile.name
+    for name in (here, *_by_tapes(recordings)):
         try:
-            used = usage(others[name])
+            used = usage(recordings.of_profile(name, stage.name))
         except CassetteError:
             continue
-        if name == settings.profile.name:
+        if name == here:
             return used, "its last tape"
-        return used.elsewhere(), f"the tape of profile {name}"
-    return expected(stage, golden), "the size of the golden data, to a factor of two"
+        return dataclasses.replace(used, seconds=0.0), f"the tape of profile {name}"  # its models take their own time
+    return _expected(stage, golden), "the size of the golden data, to a factor of two"
 
 
-def _tapes(folder: Path) -> int:
-    return sum((folder / f"{stage}.jsonl").exists() for stage in STAGES)
+def _expected(stage: Stage, golden: Golden) -> Usage:
+    """What a stage that was never recorded is expected to use, by the size of the data; good to a factor of two."""
+    rows = getattr(golden, stage.split)
+    row = sum(len(str(value)) for one in rows for value in one.values()) // (4 * max(1, len(rows)))
+    shown = DEMONSTRATIONS * (row + ANSWER) if stage.explores or any(stage.asks_with) else 0
+    calls = stage.expected_calls({"train": len(golden.train), "dev": len(golden.dev), "test": len(golden.test)})
+    trained = EPOCHS * len(rows) * (INSTRUCTIONS + row + ANSWER) if stage.tunes else 0
+    return Usage((Call("", INSTRUCTIONS + row + shown, ANSWER, 0.0, 1),) * calls, trained)
 
 
-def _dollars(profile: Profile, stage: str, used: Usage, seconds: float, left: float, started: bool) -> float:
-    if (hourly := profile.machine_usd_per_hour) is not None:
-        return hourly * seconds / SECONDS_PER_HOUR
-    name = profile.players(stage)[0].model.partition("/")[2]
-    if stage == "distilled" and "/" not in name:
-        name = f"ft:{name}:planned"
-    calls = left * call_dollars(profile, name, used.prompt_tokens, used.completion_tokens)
-    if stage != TUNES or started:
-        return calls
-    return calls + used.trained_tokens * training_price(profile) / 1e6
+def _by_tapes(recordings: Tapes) -> list[str]:
+    """All profiles, those with the most tapes first."""
+    count = {
+        name: sum(recordings.of_profile(name, stage).exists() for stage in recordings.graph)
+        for name in recordings.config.profiles
+    }
+    return sorted(count, key=lambda name: (-count[name], name))
+
+
+def _call_dollars(recordings: Tapes, stage: Stage, used: Usage) -> float:
+    """US dollars of a stage's calls, made of the profile's present models.
+
+    A call of a model that the profile no longer names, or never did, is one of the stage's first role.
+    """
+    names = {model.name for model in recordings.models(stage.roles)}
+    first = recordings.model(stage.roles[0]).name if stage.roles else ""
+    tuned = any(recordings.graph[needed].tunes for needed in stage.needs)
+    if tuned and stage.roles[:1] == (STUDENT,) and "/" not in first:
+        first = f"ft:{first}:planned"
+    made = (
+        call if {call.model, base_of(call.model)} & names else dataclasses.replace(call, model=first)
+        for call in used.asked
+    )
+    return math.fsum(dollars_of(recordings.config.profile, call) for call in made)
+
+
+def _price(recordings: Tapes, used: Mapping[str, Usage]) -> str:
+    profile: Profile = recordings.config.profile
+    if profile.machine_usd_per_hour is not None:
+        return "paid in machine time"
+    try:
+        total = sum(_call_dollars(recordings, recordings.graph[stage], one) for stage, one in used.items())
+    except PriceError as error:
+        return f"at an unknown price ({error})"
+    if trained := sum(one.trained_tokens for one in used.values()):
+        if profile.finetuning.usd_per_million_tokens is None:
+            return f"about {dollars(total)} and what training on {trained:,} tokens costs"
+        total += trained * profile.finetuning.usd_per_million_tokens / 1e6
+    return f"about {dollars(total)}"
 
 
 def _job(journal: Path) -> str:
@@ -185,7 +314,7 @@ def _job(journal: Path) -> str:
     return ""
 
 
-def _player(model: ModelSpec, root: Path) -> Player:
+def _player(model: Model, root: Path) -> Player:
     key = model.api_key_env or ""
     endpoint = model.api_base or f"the API of {model.model.partition('/')[0]}"
     return Player(model.model, endpoint, key, not key or secret(key, root) is not None, model.retires)

@@ -3,39 +3,60 @@
 from __future__ import annotations
 
 from distillgate.calls import Call
+from distillgate.config import Price, Profile
 from distillgate.errors import PriceError
-from distillgate.profiles import ModelSpec, Price, Profile
+
+SECONDS_PER_HOUR = 3600
 
 
 def training_price(profile: Profile) -> float:
     """US dollars per million trained tokens.
 
     Raises:
-        PriceError: the profile names none; it is never taken for zero.
+        PriceError: the profile names none.
     """
     if (price := profile.finetuning.usd_per_million_tokens) is None:
         raise PriceError(
-            f"no price of training {profile.student.model.partition('/')[2]!r} is known. Give usd_per_million_tokens "
+            f"no price of training {profile.model('student').name!r} is known. Give usd_per_million_tokens "
             f"to [tool.distillgate.profiles.{profile.name}.finetuning], in dollars per million trained tokens"
         )
     return price
 
 
+def base_of(model: str) -> str:
+    """The model that a tuned one, `ft:BASE:…`, was made of; of any other model its own name."""
+    return model.removeprefix("ft:").partition(":")[0] if model.startswith("ft:") else model
+
+
+def price_of(profile: Profile, model: str) -> Price | None:
+    """The price that the profile gives to a model, by its name at the provider; None where it gives none.
+
+    A tuned model has the price of its base.
+
+    Raises:
+        PriceError: models of that name have different prices.
+    """
+    named = [one for one in profile.models_of(profile.models) if one.name in (model, base_of(model)) and one.price]
+    exact = [one.price for one in named if one.name == model] or [one.price for one in named]
+    if len(set(exact)) > 1:
+        raise PriceError(
+            f"[tool.distillgate.profiles.{profile.name}] gives {model!r} several prices, and a call does not tell "
+            "which it cost; give every role that plays with it the same price"
+        )
+    return exact[0] if exact else None
+
+
 def call_dollars(
     profile: Profile, model: str, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0
 ) -> float:
-    """US dollars of one call of one of the profile's models, at the profile's price or else the published one.
+    """US dollars of one call of a model, at the profile's price or else the published one.
 
     `cached_tokens` are those of the prompt that came from the endpoint's cache.
 
     Raises:
         PriceError: none is known.
     """
-    # a tuned model, ft:BASE:…, has the price that the profile gives its base
-    base = model.removeprefix("ft:").partition(":")[0]
-    specs: tuple[ModelSpec, ...] = (profile.teacher, profile.student)
-    found = (spec.price for spec in specs if spec.price and spec.model.partition("/")[2] in (model, base))
-    return token_dollars(model, prompt_tokens, completion_tokens, next(found, None), cached_tokens)
+    return token_dollars(model, prompt_tokens, completion_tokens, price_of(profile, model), cached_tokens)
 
 
 def dollars_of(profile: Profile, call: Call) -> float:
@@ -53,7 +74,7 @@ def token_dollars(
     """US dollars of one call of `model` (fine-tuned `ft:…` names included).
 
     Raises:
-        PriceError: no price is known; it is never taken for zero.
+        PriceError: no price is known.
     """
     if price is not None:
         cached = price.input if price.cached_input is None else price.cached_input

@@ -5,25 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
 
-from distillgate.cassette import storage
-from distillgate.errors import CassetteError, PriceError
+from distillgate.errors import NotMeasuredError
 from distillgate.report.run import Place, Prompt, Run, pictured
-from distillgate.results.verdict import Verdict
-from distillgate.stages.spec import TEACHER
+from distillgate.results.gates import Verdict
+from distillgate.stages.spec import STUDENT, TEACHER
 
 if TYPE_CHECKING:
     from distillgate.run.lifecycle import Lifecycle
+    from distillgate.tuning import TuningReport
 
 NOT_ASKED = "no test that ran asks for it"
-KEY = 80
-"""Characters of an input by which its call is found; equal beginnings share the first line."""
 
 
 def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
@@ -38,7 +36,7 @@ def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
     for name, gate in lifecycle.config.gates.items():
         try:
             verdicts[name] = lifecycle.verdict(gate)
-        except PriceError as error:
+        except NotMeasuredError as error:
             unmeasured[name] = str(error)
     return verdicts, unmeasured
 
@@ -49,12 +47,16 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
     ran = {stage: lifecycle.scorecards[stage] for stage in graph.evaluations if stage in lifecycle.scorecards}
     standing = [stage.name for stage in graph.values() if stage.stands_for is not None]
     compared = lifecycle.comparison if standing and set(standing) <= ran.keys() else None
-    costs, economics, unpriced = dict.fromkeys(ran, math.nan), None, ""
+    judged = [stage for stage in ran if any(call.purpose == "metric" for call in ledger.calls[stage])]
+    costs, metric_costs = dict.fromkeys(ran, math.nan), dict.fromkeys(judged, math.nan)
+    economics, unpriced = None, ""
     try:
         for stage in ran:
             costs[stage] = ledger.cost_per_1000(stage)
         economics = ledger.economics() if compared else None
-    except PriceError as error:
+        for stage in judged:
+            metric_costs[stage] = ledger.metric_cost_per_1000(stage)
+    except NotMeasuredError as error:
         unpriced = str(error)
     return Run(
         graph,
@@ -62,6 +64,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         lifecycle.profile.name,
         ran,
         costs,
+        metric_costs,
         comparison=compared,
         economics=economics,
         unpriced=unpriced,
@@ -85,7 +88,7 @@ def gathered(
     teacher = pictured(graph, TEACHER, graph)
     sources = [source for source in (graph[teacher].asks_with if teacher else ()) if source]
     optimized, notes = _saved(lifecycle.artefacts / f"{sources[0]}.json") if sources else ((), ())
-    training = lifecycle.ledger.training
+    training = _training(lifecycle)
     return dataclasses.replace(
         run,
         plain=prompts(lifecycle.task.program().dump_state()),
@@ -95,6 +98,15 @@ def gathered(
         places={card.stage: places(lifecycle, card.stage, folder) for card in run.pair},
         headers={stage: lifecycle.headers[stage] for stage in graph if stage in lifecycle.headers},
     )
+
+
+def _training(lifecycle: Lifecycle) -> TuningReport | None:
+    """The job that made the student: of a stage that it needs, else the last that ran."""
+    jobs, graph = lifecycle.ledger.training, lifecycle.graph
+    student = pictured(graph, STUDENT, graph)
+    needed = [stage for stage in (graph[student].needs if student else ()) if stage in jobs]
+    made = [*(stage for stage in graph if stage in jobs), *needed]
+    return jobs[made[-1]] if made else None
 
 
 def prompts(state: Mapping[str, Any]) -> tuple[Prompt, ...]:
@@ -123,38 +135,21 @@ def _saved(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
 
 
 def places(lifecycle: Lifecycle, stage: str, folder: Path) -> dict[str, Place]:
-    """Item id → where its call stands on the stage's tape; items whose call is not found are absent.
+    """Item id → its first call on the stage's tape; items without one are absent.
 
     Links lead to the file at the commit where GitHub runs this, else from `folder` to the file on this disk.
     """
-    path, root, field = lifecycle.recordings.path(stage), lifecycle.config.root, lifecycle.task.inputs[0]
-    try:
-        lines = dict(_asked(path, field))
-    except (CassetteError, OSError, ValueError):  # a tape with lines that nobody wrote has no places
-        return {}
+    path, root = lifecycle.recordings.path(stage), lifecycle.config.root
     shown = path.relative_to(root).as_posix() if root in path.parents else path.name
-    address = _address(path, shown, folder)
-    items = {str(row["id"]): _key(str(row[field])) for row in lifecycle.golden.test}
-    return {
-        item: Place(f"{shown}:{lines[key]}", f"{address}#L{lines[key]}") for item, key in items.items() if key in lines
-    }
-
-
-def _asked(path: Path, field: str) -> Iterator[tuple[str, int]]:
-    """(beginning of the input that was asked about, line of the tape), the first of equal ones last."""
-    numbers = [n for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.startswith(b'{"request":')]
-    found = []
-    for number, interaction in zip(numbers, storage.read(path).interactions, strict=True):
-        body = interaction.request.body
-        messages = body.get("messages") if isinstance(body, dict) else None
-        if messages and isinstance(asked := messages[-1].get("content"), str):
-            marked = asked.rpartition(f"[[ ## {field} ## ]]\n")[2]  # as DSPy's ChatAdapter writes a field
-            found.append((_key(marked), number))
-    return reversed(found)
-
-
-def _key(text: str) -> str:
-    return text.strip().split("\n")[0][:KEY]
+    address, found = _address(path, shown, folder), dict[str, Place]()
+    try:
+        for number, raw in enumerate(path.read_bytes().split(b"\n"), start=1):
+            line = orjson.loads(raw) if raw.startswith(b'{"key":') else {}
+            if (item := line.get("item")) and line.get("purpose", "program") == "program":
+                found.setdefault(item, Place(f"{shown}:{number}", f"{address}#L{number}"))
+    except (OSError, ValueError):  # asked live, or damaged since
+        return {}
+    return found
 
 
 def _address(path: Path, shown: str, folder: Path) -> str:

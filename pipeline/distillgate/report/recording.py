@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
-from distillgate.money.figures import Figures
+from distillgate.money.meter import Figures
 from distillgate.money.plan import Plan, StagePlan, make_plan
 from distillgate.results.numbers import dollars, seconds
 

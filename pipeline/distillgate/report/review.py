@@ -11,14 +11,13 @@ from typing import Any
 
 import orjson
 
-from distillgate.cassette import storage
+from distillgate.cassette.format import read
 from distillgate.checks.profile import check_files, finding_line
 from distillgate.checks.prompts import own_prompts
+from distillgate.config import Profile
 from distillgate.errors import DistillgateError, PriceError
 from distillgate.files import write_atomically
-from distillgate.money.ledger import SECONDS_PER_HOUR
-from distillgate.money.prices import call_dollars
-from distillgate.profiles import Profile
+from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars
 from distillgate.report.machine import card_json, finite
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
@@ -178,7 +177,7 @@ def _stage(lifecycle: Lifecycle, before: Before, stage: str, live: bool) -> Stag
 def _tape(lifecycle: Lifecycle, stage: str) -> Tape | None:
     path = lifecycle.recordings.path(stage)
     try:
-        recording = storage.read(path)
+        recording = read(path)
     except DistillgateError:
         return None
     return Tape(
@@ -192,9 +191,10 @@ def _cost(profile: Profile, card: Scorecard | None) -> float:
         return math.nan
     if profile.machine_usd_per_hour is not None:
         return 1000 * card.latency.mean * profile.machine_usd_per_hour / SECONDS_PER_HOUR
-    prompt, completion = (sum(getattr(i, kind) for i in card.items) for kind in ("prompt_tokens", "completion_tokens"))
+    kinds = ("prompt_tokens", "completion_tokens", "cached_tokens")
+    used = [sum(getattr(item, kind) for item in card.items) for kind in kinds]
     try:
-        return 1000 * call_dollars(profile, card.model.partition("/")[2], prompt, completion) / card.n
+        return 1000 * call_dollars(profile, card.model.partition("/")[2], *used) / card.n
     except PriceError:
         return math.nan
 

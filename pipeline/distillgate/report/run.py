@@ -14,7 +14,7 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 
 if TYPE_CHECKING:
     from distillgate.money.ledger import Economics, StageCost
-    from distillgate.results.verdict import Verdict
+    from distillgate.results.gates import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import orjson
 from distillgate.errors import BaselineError
 from distillgate.files import write_atomically
 from distillgate.results.comparison import Comparison
-from distillgate.results.numbers import percent, points
+from distillgate.results.numbers import decimal, percent, points
 from distillgate.results.scorecard import ItemResult, Scorecard
 from distillgate.secrets.known import scrubbed
 
@@ -26,15 +24,9 @@ def save(path: Path, card: Scorecard) -> None:
 
     Secrets are replaced.
     """
-    header = {
-        "stage": card.stage,
-        "model": card.model,
-        "provenance": dict(card.provenance),
-        "n": card.n,
-        "accuracy": round(card.accuracy.value, 4),
-    }
-    lines = [orjson.dumps(header), *(orjson.dumps(dataclasses.asdict(item)) for item in card.items)]
-    write_atomically(path, "".join(f"{scrubbed(line.decode())}\n" for line in lines).encode())
+    header = card.to_dict()
+    lines = [header, *header.pop("items")]
+    write_atomically(path, "".join(f"{scrubbed(orjson.dumps(line).decode())}\n" for line in lines).encode())
 
 
 def load(path: Path) -> Scorecard:
@@ -45,14 +37,11 @@ def load(path: Path) -> Scorecard:
     """
     try:
         header, *lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        items = tuple(ItemResult(**line) for line in lines)
-        card = Scorecard(header["stage"], header["model"], items, header["provenance"])
+        card = Scorecard.from_dict(header | {"items": lines})
         if card.n != header["n"]:
             raise ValueError(f"{card.n} items, the first line says {header['n']}")
     except FileNotFoundError as error:
-        raise BaselineError(
-            f"no accepted results {path}; accept this run's with: pytest --distill-update-golden"
-        ) from error
+        raise BaselineError(f"no accepted results {path}; accept this run's with: {ACCEPT}") from error
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BaselineError(f"{path}: not a baseline ({error}); restore it from git") from error
     return card
@@ -67,14 +56,14 @@ class Drift:
 
     @property
     def flips(self) -> list[tuple[ItemResult, ItemResult]]:
-        """(accepted, current) results of the items whose answer changed."""
+        """(accepted, current) results of the items whose answer or score changed."""
         pairs = zip(self.accepted.items, self.current.items, strict=True)
-        return [(before, now) for before, now in pairs if before.answer != now.answer]
+        return [(before, now) for before, now in pairs if (before.answer, before.score) != (now.answer, now.score)]
 
     @property
     def worse(self) -> bool:
         """Whether accuracy surely fell: the 95 % interval of the paired difference lies below 0."""
-        return Comparison(self.accepted, self.current, math.nan, math.nan).difference_interval[1] < 0
+        return Comparison(self.accepted, self.current).difference_interval[1] < 0
 
     @property
     def same_items(self) -> bool:
@@ -107,7 +96,8 @@ class Drift:
         ]
         for old, new in self.flips[:SHOWN]:
             state = f"{_judged(old)} → {_judged(new)}"
-            lines.append(f"  {new.id} ({new.difficulty}): expected {new.expected}, {state}")
+            expected = f"expected {new.expected}, " if new.correct is not None else ""
+            lines.append(f"  {new.id} ({new.difficulty}): {expected}{state}")
         if len(self.flips) > SHOWN:
             lines.append(f"  … and {len(self.flips) - SHOWN} more")
         if not self.flips:
@@ -116,4 +106,6 @@ class Drift:
 
 
 def _judged(item: ItemResult) -> str:
+    if item.correct is None:
+        return "unparsed" if item.parse_failure else f"{item.answer} (score {decimal(item.score)})".strip()
     return f"{item.answer or 'unparsed'} ({'right' if item.correct else 'wrong'})"

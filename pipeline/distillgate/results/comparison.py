@@ -8,7 +8,7 @@ from functools import cached_property
 
 from distillgate.errors import StageError
 from distillgate.results.scorecard import ItemResult, Scorecard
-from distillgate.results.statistics import Paired, difference, ratio
+from distillgate.results.statistics import Interval, Paired, PairedScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ TIERS = (
     Tier(0.0, "poor", "distil from more data, into a bigger student, or with BetterTogether"),
 )
 
+Pair = tuple[ItemResult, ItemResult]
+"""The teacher's and the student's result of one item."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -36,13 +39,10 @@ class Comparison:
 
     teacher: Scorecard
     student: Scorecard
-    teacher_cost: float
-    """US dollars per 1,000 calls; nan where a price is not known."""
+    teacher_cost: float = math.nan
+    """US dollars per 1,000 items; nan where it is not known."""
 
-    student_cost: float
-    seed: int = 0
-    """Of the bootstrap."""
-
+    student_cost: float = math.nan
     unpriced: str = ""
     """Which price is not known, and what to do about it."""
 
@@ -59,66 +59,62 @@ class Comparison:
         return self.teacher.n
 
     @property
+    def graded(self) -> bool:
+        """Whether mean scores are compared, and not shares of correct answers."""
+        return self.teacher.graded or self.student.graded
+
+    @property
     def retention(self) -> float:
-        """Student's accuracy ÷ teacher's; nan where the teacher was never right."""
-        teacher = self.teacher.accuracy
-        return self.student.accuracy.value / teacher.value if teacher.hits else math.nan
+        """Student's accuracy (or mean score) ÷ teacher's; nan where the teacher's is 0."""
+        teacher, student = self._accuracies
+        return student / teacher if teacher else math.nan
 
     @cached_property
-    def retention_interval(self) -> tuple[float, float]:
-        """95 % percentile interval of the paired bootstrap: items are resampled, with both answers to them.
-
-        nan where the teacher has so few hits that a resample holds none.
-        """
-        if self.both_right and not self.lost and not self.gained:
-            return 1.0, 1.0
-        return self._paired.interval(ratio, self.seed)
+    def retention_interval(self) -> Interval:
+        """95 % interval of the retention: see `Paired.ratio`, and `PairedScores.ratio` of graded scores."""
+        return self._paired.ratio
 
     @property
     def difference(self) -> float:
-        """Student's accuracy − teacher's, −1 to 1."""
-        return self.student.accuracy.value - self.teacher.accuracy.value
+        """Student's accuracy (or mean score) − teacher's, −1 to 1."""
+        teacher, student = self._accuracies
+        return student - teacher
 
     @cached_property
-    def difference_interval(self) -> tuple[float, float]:
-        """95 % percentile interval of the paired bootstrap."""
-        return self._paired.interval(difference, self.seed)
+    def difference_interval(self) -> Interval:
+        """95 % interval of the difference: see `Paired.difference`, and `PairedScores.difference` of graded scores."""
+        return self._paired.difference
 
     @cached_property
     def mcnemar(self) -> float:
-        """Two-sided p-value of McNemar's exact test: could lost and gained items be a fair coin's?
-
-        The binomial form (McNemar 1947): only items on which the two differ count. 1 where there are none.
-        """
-        from scipy.stats import binomtest
-
-        differing = len(self.lost) + len(self.gained)
-        return float(binomtest(len(self.gained), differing, 0.5).pvalue) if differing else 1.0
+        """Two-sided p-value of McNemar's exact test of lost against gained items; nan of graded scores."""
+        paired = self._paired
+        return paired.mcnemar if isinstance(paired, Paired) else math.nan
 
     @property
     def both_right(self) -> int:
         """Items that both got right."""
-        return len(self._pairs(teacher=True, student=True))
+        return sum(bool(teacher.correct and student.correct) for teacher, student in self._pairs)
 
     @property
     def both_wrong(self) -> int:
-        """Items that neither got right."""
-        return len(self._pairs(teacher=False, student=False))
+        """Items that both got wrong."""
+        return sum(teacher.correct is student.correct is False for teacher, student in self._pairs)
+
+    @property
+    def lost(self) -> list[Pair]:
+        """Items that only the teacher got right; of graded scores, those that the student scores lower on."""
+        return [pair for pair in self._pairs if self._worth(pair[1]) < self._worth(pair[0])]
+
+    @property
+    def gained(self) -> list[Pair]:
+        """Items that only the student got right; of graded scores, those that it scores higher on."""
+        return [pair for pair in self._pairs if self._worth(pair[1]) > self._worth(pair[0])]
 
     @property
     def tier(self) -> Tier:
         """What the retention amounts to, and what to do next."""
         return next((tier for tier in TIERS if self.retention >= tier.floor), TIERS[-1])
-
-    @property
-    def lost(self) -> list[tuple[ItemResult, ItemResult]]:
-        """(teacher's, student's) results of the items that only the teacher got right."""
-        return self._pairs(teacher=True, student=False)
-
-    @property
-    def gained(self) -> list[tuple[ItemResult, ItemResult]]:
-        """(teacher's, student's) results of the items that only the student got right."""
-        return self._pairs(teacher=False, student=True)
 
     @property
     def cost_reduction(self) -> float:
@@ -127,14 +123,26 @@ class Comparison:
 
     @property
     def latency_ratio(self) -> float:
-        """Student's median seconds a call ÷ teacher's, over calls that ran alone; nan where those are not known."""
-        teacher = self.teacher.latency.p50
-        return self.student.latency.p50 / teacher if teacher else math.nan
+        """Student's median seconds an item ÷ teacher's, over items that ran alone; nan where one of them has none."""
+        return self.student.latency.p50 / self.teacher.latency.p50
 
-    @property
-    def _paired(self) -> Paired:
+    @cached_property
+    def _paired(self) -> Paired | PairedScores:
+        if self.graded:
+            return PairedScores([i.score for i in self.teacher.items], [i.score for i in self.student.items])
         return Paired(self.both_right, len(self.lost), len(self.gained), self.both_wrong)
 
-    def _pairs(self, teacher: bool, student: bool) -> list[tuple[ItemResult, ItemResult]]:
-        both = zip(self.teacher.items, self.student.items, strict=True)
-        return [(t, s) for t, s in both if t.correct is teacher and s.correct is student]
+    @property
+    def _accuracies(self) -> tuple[float, float]:
+        """Teacher's and student's, in one unit even where only one of them is graded."""
+        if not self.graded:
+            return self.teacher.accuracy.value, self.student.accuracy.value
+        teacher, student = (sum(item.score for item in card.items) / self.n for card in (self.teacher, self.student))
+        return teacher, student
+
+    def _worth(self, item: ItemResult) -> float:
+        return item.score if self.graded else float(bool(item.correct))
+
+    @property
+    def _pairs(self) -> list[Pair]:
+        return list(zip(self.teacher.items, self.student.items, strict=True))

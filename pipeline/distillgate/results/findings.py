@@ -1,4 +1,4 @@
-"""What is wrong with a profile's recordings, as values: `distillgate.checks` finds them, `distillgate.report` shows them."""
+"""What is wrong with a profile's recordings, as values that `distillgate.checks` finds and `distillgate.report` shows."""
 
 from __future__ import annotations
 

@@ -1,140 +1,284 @@
-"""How each named bound is measured."""
+"""Named bounds: how each is measured, and the verdict that tells its whole story when it does not hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
-from distillgate.config import Gate
-from distillgate.errors import ConfigError, PriceError
+from distillgate.config import Config, Gate
+from distillgate.errors import ConfigError, NotMeasuredError, PriceError
 from distillgate.results.comparison import Comparison
-from distillgate.results.numbers import percent, points, ratio
-from distillgate.results.scorecard import ItemResult, Rate, Scorecard
-from distillgate.results.verdict import Verdict
+from distillgate.results.numbers import decimal, percent, points, ratio, span
+from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.statistics import Interval, Mean, Rate, items_needed
 
-Compare = Callable[[], Comparison]
-Score = Callable[[str], Scorecard]
-About = Callable[[str], str]
+SHOWN = 5
+"""Missed items that a verdict lists."""
+
+State = Literal["holds", "FAILED", "UNDERPOWERED"]
 
 
-def measure(gate: Gate, comparison: Compare, scorecard: Score, about: About = lambda item: "") -> Verdict:
-    """Measure one gate, asking for no more than it needs; `about` an item's id gives its first words.
+class Measured(Protocol):
+    """What gates are measured on; a gate asks for no more than it needs."""
+
+    def teacher(self) -> Scorecard:
+        """The scorecard that stands for the teacher."""
+
+    def student(self) -> Scorecard:
+        """The scorecard that stands for the student."""
+
+    def compared(self) -> Comparison:
+        """The student against the teacher."""
+
+    def about(self, item: str) -> str:
+        """The first words of an item; empty where nobody knows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One gate, measured."""
+
+    gate: Gate
+    value: float
+    n: int
+    """Items behind the value."""
+
+    shown: str
+    """The value as people read it."""
+
+    limits: Interval | None = None
+    """The value's 95 % interval; None where it has none."""
+
+    interval: str = ""
+    """The same as people read it; empty where there is none."""
+
+    misses: tuple[str, ...] = ()
+    """The items that pulled the value down, one line each."""
+
+    advice: str = ""
+    """What to do if the gate does not hold."""
+
+    @property
+    def state(self) -> State:
+        """FAILED if the value is out of bounds or nan; UNDERPOWERED if only its interval is and must not be."""
+        if not self._within(self.value):
+            return "FAILED"
+        if self.gate.sure and not (self.limits and all(map(self._within, self.limits))):
+            return "UNDERPOWERED"
+        return "holds"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate holds."""
+        return self.state == "holds"
+
+    @property
+    def needed(self) -> int | None:
+        """About how many items would decide where the interval crosses the bound; None where it does not."""
+        bounds = [bound for bound in (self.gate.minimum, self.gate.maximum) if bound is not None]
+        crossed = [bound for bound in bounds if self.limits and self.limits[0] < bound <= self.limits[1]]
+        return items_needed(self.n, self.value, crossed[0], self.limits) if crossed and self.limits else None
+
+    @property
+    def bound(self) -> str:
+        """The bound as it reads: `≥ 0.9`, `≤ 0.25`."""
+        low = [] if self.gate.minimum is None else [f"≥ {self.gate.minimum:g}"]
+        sides = " and ".join(low + ([] if self.gate.maximum is None else [f"≤ {self.gate.maximum:g}"]))
+        return f"surely {sides}" if self.gate.sure else sides
+
+    def __str__(self) -> str:
+        """The paragraph that a failing assertion shows."""
+        sure = f", 95 % interval {self.interval}" if self.interval else ""
+        lines = [f"gate {self.gate.name} {self.state}: {self.shown} (must be {self.bound}; n = {self.n}{sure})"]
+        if (needed := self.needed) is not None and needed > self.n:
+            lines.append(f"underpowered: the interval crosses the bound; about {needed:,} items would decide")
+        if not self.passed and self.misses:
+            lines.append(f"first of {len(self.misses)} misses:")
+            lines += [f"  {miss}" for miss in self.misses[:SHOWN]]
+        if not self.passed and self.advice:
+            lines.append(f"next: {self.advice}")
+        return "\n".join(lines)
+
+    def _within(self, value: float) -> bool:
+        gate = self.gate
+        return (
+            not math.isnan(value)
+            and (gate.minimum is None or value >= gate.minimum)
+            and (gate.maximum is None or value <= gate.maximum)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How the gates of one name are measured."""
+
+    verdict: Callable[[Gate, Measured], Verdict]
+    has_interval: bool
+    difference: bool
+    """Whether the value may lie below 0, so that its bound may be a margin."""
+
+
+GATES: dict[str, Measure] = {}
+"""What can be bounded, by the name that `[tool.distillgate.gates]` gives it; `gate` adds to it."""
+
+
+def gate(
+    name: str, has_interval: bool = True, difference: bool = False
+) -> Callable[[Callable[[Gate, Measured], Verdict]], Callable[[Gate, Measured], Verdict]]:
+    """Register the decorated function as what measures the gates called `name`."""
+
+    def register(verdict: Callable[[Gate, Measured], Verdict]) -> Callable[[Gate, Measured], Verdict]:
+        GATES[name] = Measure(verdict, has_interval, difference)
+        return verdict
+
+    return register
+
+
+def check(config: Config) -> None:
+    """Refuse bounds in `[tool.distillgate.gates]` that no measure has.
+
+    Raises:
+        ConfigError: names the gate and what is valid.
+    """
+    without_interval = [name for name, measure in GATES.items() if not measure.has_interval]
+    config.check_gates(GATES, without_interval, [name for name, measure in GATES.items() if measure.difference])
+
+
+def measure(bound: Gate, measured: Measured) -> Verdict:
+    """Measure one gate.
 
     Raises:
         ConfigError: no gate has that name.
-        PriceError: the gate is about costs, and a price is not known.
+        NotMeasuredError: the recordings do not hold what it is about.
+        PriceError: it is about costs, and a price is not known.
     """
-    if gate.name not in _MEASURES:
-        raise ConfigError(f"tool.distillgate.gates.{gate.name} is unknown; valid: {', '.join(sorted(_MEASURES))}")
-    return _MEASURES[gate.name](gate, comparison, scorecard, about)
+    if bound.name not in GATES:
+        raise ConfigError(f"tool.distillgate.gates.{bound.name} is unknown; valid: {', '.join(sorted(GATES))}")
+    return GATES[bound.name].verdict(bound, measured)
 
 
-def _accuracy(stage: str) -> Callable[[Gate, Compare, Score, About], Verdict]:
-    def verdict(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-        card = scorecard(stage)
-        return _of_rate(gate, card.accuracy, _wrong(card, about))
-
-    return verdict
+@gate("teacher_accuracy")
+def _teacher_accuracy(bound: Gate, measured: Measured) -> Verdict:
+    card = measured.teacher()
+    return _of_estimate(bound, card.accuracy, _wrong(card, measured))
 
 
-def _parse_failures(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-    card = scorecard("distilled")
-    return _of_rate(gate, card.parse_failures, [_named(item, about) for item in card.items if item.parse_failure])
+@gate("student_accuracy")
+def _student_accuracy(bound: Gate, measured: Measured) -> Verdict:
+    card = measured.student()
+    return _of_estimate(bound, card.accuracy, _wrong(card, measured))
 
 
-def _label_recall(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-    card = scorecard("distilled")
+@gate("label_recall")
+def _label_recall(bound: Gate, measured: Measured) -> Verdict:
+    card = measured.student()
+    if not card.by_label:
+        raise NotMeasuredError(
+            f"{bound.name} is not measured: the metric is graded, so that no answer is right or wrong for its label; "
+            "give the task a threshold, or take the gate out of [tool.distillgate.gates]"
+        )
     worst = min(card.by_label, key=lambda score: score.recall.value)
-    verdict = _of_rate(gate, worst.recall, _wrong(card, about, worst.label))
+    verdict = _of_estimate(bound, worst.recall, _wrong(card, measured, worst.label))
     return replace(verdict, shown=f"{worst.label} {verdict.shown}")
 
 
-def _retention(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-    compared = comparison()
-    return Verdict(
-        gate,
-        compared.retention,
-        compared.n,
-        _share(gate, compared.retention),
-        compared.retention_interval,
-        _span(compared.retention_interval),
-        _lost(compared, about),
-        compared.tier.advice,
-    )
+@gate("parse_failures")
+def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
+    card = measured.student()
+    return _of_estimate(bound, card.parse_failures, [_named(i, measured) for i in card.items if i.parse_failure])
 
 
-def _non_inferiority(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-    compared = comparison()
-    low, high = compared.difference_interval
-    return Verdict(
-        gate,
-        compared.difference,
-        compared.n,
-        points(compared.difference),
-        (low, high),
-        f"{points(low)} to {points(high)}",
-        _lost(compared, about),
-        compared.tier.advice,
-    )
+@gate("retention")
+def _retention(bound: Gate, measured: Measured) -> Verdict:
+    compared = measured.compared()
+    value, limits = compared.retention, compared.retention_interval
+    shown, interval, lost = _share(bound, value), span(limits), _lost(compared, measured)
+    return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
 
 
-def _cost_reduction(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-    compared = comparison()
+@gate("non_inferiority", difference=True)
+def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
+    compared = measured.compared()
+    value, limits = compared.difference, compared.difference_interval
+    shown, interval, lost = points(value), span(limits, points), _lost(compared, measured)
+    return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
+
+
+@gate("cost_reduction", has_interval=False)
+def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
+    compared = measured.compared()
     if compared.unpriced:
         raise PriceError(compared.unpriced)
-    return Verdict(gate, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
+    for card, cost in ((compared.teacher, compared.teacher_cost), (compared.student, compared.student_cost)):
+        if math.isnan(cost):
+            raise NotMeasuredError(
+                f"{bound.name} is not measured: the seconds of some calls of {card.stage}, and with them its costs, "
+                f"are not known; record {card.stage} again"
+            )
+    if not compared.student_cost:
+        raise NotMeasuredError(
+            f"{bound.name} is not measured: {compared.student.stage} costs nothing, because it makes no calls or its "
+            "price is 0; mend the price, or take the gate out of [tool.distillgate.gates]"
+        )
+    return Verdict(bound, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
 
 
-def _latency_ratio(gate: Gate, comparison: Compare, scorecard: Score, about: About) -> Verdict:
-    compared = comparison()
+@gate("latency_ratio", has_interval=False)
+def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
+    compared = measured.compared()
+    for role, card in (("teacher", compared.teacher), ("student", compared.student)):
+        if not card.latency.n:
+            raise NotMeasuredError(
+                f"{bound.name} is not measured: no item of the {role} ran alone with known seconds; record "
+                f"{card.stage} again, with alone above 0 in the profile"
+            )
     n = min(compared.teacher.latency.n, compared.student.latency.n)
-    return Verdict(gate, compared.latency_ratio, n, ratio(compared.latency_ratio))
+    return Verdict(bound, compared.latency_ratio, n, ratio(compared.latency_ratio))
 
 
-def _of_rate(gate: Gate, rate: Rate, misses: Sequence[str]) -> Verdict:
-    shown, limits = _share(gate, rate.value), rate.interval
-    return Verdict(gate, rate.value, rate.n, shown, limits, _span(limits), tuple(misses))
+def _of_estimate(bound: Gate, estimate: Rate | Mean, misses: Iterable[str]) -> Verdict:
+    value, limits = estimate.value, estimate.interval
+    return Verdict(bound, value, estimate.n, _share(bound, value), limits, span(limits), tuple(misses))
 
 
-def _span(limits: tuple[float, float]) -> str:
-    return f"{percent(limits[0])} to {percent(limits[1])}"
-
-
-def _share(gate: Gate, value: float) -> str:
+def _share(bound: Gate, value: float) -> str:
     """In percent, with a second decimal where the first would make a missed bound look held."""
-    bounds = [percent(bound) for bound in (gate.minimum, gate.maximum) if bound is not None]
-    missed = Verdict(gate, value, 0, "").state == "FAILED"
+    bounds = [percent(limit) for limit in (bound.minimum, bound.maximum) if limit is not None]
+    missed = Verdict(bound, value, 0, "").state == "FAILED"
     return percent(value, 2 if missed and percent(value) in bounds else 1)
 
 
-def _lost(compared: Comparison, about: About) -> tuple[str, ...]:
+def _lost(compared: Comparison, measured: Measured) -> tuple[str, ...]:
+    lost = compared.lost
+    if compared.graded:
+        lost.sort(key=lambda pair: pair[1].score - pair[0].score)
+        return tuple(
+            f"{_named(teacher, measured)}: teacher {decimal(teacher.score)}, student {decimal(student.score)}"
+            for teacher, student in lost
+        )
     return tuple(
-        f"{_named(teacher, about)}: expected {teacher.expected}, teacher {teacher.answer or 'unparsed'}, "
+        f"{_named(teacher, measured)}: expected {teacher.expected}, teacher {teacher.answer or 'unparsed'}, "
         f"student {student.answer or 'unparsed'}"
-        for teacher, student in compared.lost
+        for teacher, student in lost
     )
 
 
-def _wrong(card: Scorecard, about: About, label: str | None = None) -> list[str]:
+def _wrong(card: Scorecard, measured: Measured, label: str | None = None) -> list[str]:
+    if card.graded:
+        missed = sorted((item for item in card.items if item.score < 1), key=lambda item: item.score)
+        return [
+            f"{_named(item, measured)}: score {decimal(item.score)}{', does not parse' * item.parse_failure}"
+            for item in missed
+        ]
     return [
-        f"{_named(item, about)}: expected {item.expected}, got {item.answer or 'an answer that does not parse'}"
+        f"{_named(item, measured)}: expected {item.expected}, got {item.answer or 'an answer that does not parse'}"
         for item in card.items
         if not item.correct and label in (None, item.expected)
     ]
 
 
-def _named(item: ItemResult, about: About) -> str:
-    words = about(item.id)
+def _named(item: ItemResult, measured: Measured) -> str:
+    words = measured.about(item.id)
     return f'{item.id} ({item.difficulty}, "{words}")' if words else f"{item.id} ({item.difficulty})"
-
-
-_MEASURES: Mapping[str, Callable[[Gate, Compare, Score, About], Verdict]] = {
-    "teacher_accuracy": _accuracy("optimized"),
-    "student_accuracy": _accuracy("distilled"),
-    "label_recall": _label_recall,
-    "parse_failures": _parse_failures,
-    "retention": _retention,
-    "non_inferiority": _non_inferiority,
-    "cost_reduction": _cost_reduction,
-    "latency_ratio": _latency_ratio,
-}

@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from distillgate.calls import Call
+from distillgate.results.statistics import Mean, Rate
 
 UNPARSED = "answer as it came"
 """Stands for the fields of an answer that did not parse."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
-    """What one program answered to one test item."""
+    """What one program answered to one test item; of calls, tokens and seconds only the program's own count."""
 
     id: str
     difficulty: str
@@ -24,44 +27,35 @@ class ItemResult:
     answer: str
     """The label as the program gave it; empty where the answer did not parse."""
 
-    correct: bool
+    score: float
+    """0 to 1, as the task's metric judged it; 0.0 where the answer did not parse."""
+
+    correct: bool | None
+    """Whether that counts as correct; None where the metric is graded and the task has no threshold."""
+
     parse_failure: bool
     secondary: Mapping[str, float]
+    calls: int
     prompt_tokens: int
+    cached_tokens: int
+    """Of the prompt tokens, those that the endpoint read from its cache."""
+
     completion_tokens: int
     seconds: float
-    """Seconds of the item's model calls, as they took while recording."""
-
-    @property
-    def score(self) -> float:
-        """Interim."""
-        return float(self.correct)
+    """Of the calls together, as they took while recording."""
 
     alone: bool
-    """Whether no other call was in flight: only such seconds are latency and not queueing."""
+    """Whether its calls were `timed`: only such seconds are latency and not queueing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """`hits` out of `n`, with its 95 % Wilson score interval."""
+def timed(calls: Iterable[Call]) -> bool:
+    """Whether an item's seconds are its latency.
 
-    hits: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """The share, 0 to 1."""
-        return self.hits / self.n if self.n else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % confidence interval (Wilson 1927), as `scipy.stats.binomtest` computes it."""
-        from scipy.stats import binomtest
-
-        if not self.n:
-            return math.nan, math.nan
-        interval = binomtest(self.hits, self.n).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+    True where the program made a call for it, none of its calls had company, and the seconds of each are known (above
+    0). The metric's calls do not count.
+    """
+    own = [call for call in calls if call.purpose == "program"]
+    return bool(own) and all(call.in_flight == 1 and call.seconds > 0 for call in own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +78,7 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds a call, over the items that ran alone."""
+    """Seconds an item, over the items that ran alone."""
 
     p50: float
     p95: float
@@ -109,19 +103,23 @@ class Scorecard:
     process; never stored, so that accepted results stay small, and never compared."""
 
     @property
-    def graded(self) -> bool:
-        """Interim."""
-        return False
-
-    @property
     def n(self) -> int:
         """Items in the test split."""
         return len(self.items)
 
     @cached_property
-    def accuracy(self) -> Rate:
-        """Items whose label is the expected one."""
-        return Rate(sum(item.correct for item in self.items), self.n)
+    def graded(self) -> bool:
+        """Whether items have scores that nothing calls correct or wrong."""
+        return any(item.correct is None for item in self.items)
+
+    @cached_property
+    def accuracy(self) -> Rate | Mean:
+        """Share of the items that are correct; of a graded scorecard the mean of their scores."""
+        return self._accuracy(self.items)
+
+    def accuracy_of(self, difficulty: str) -> Rate | Mean:
+        """Accuracy over the items of one difficulty."""
+        return self._accuracy([item for item in self.items if item.difficulty == difficulty])
 
     @cached_property
     def parse_failures(self) -> Rate:
@@ -134,24 +132,23 @@ class Scorecard:
         names = self.items[0].secondary if self.items else ()
         return {name: sum(item.secondary[name] for item in self.items) / self.n for name in names}
 
-    def accuracy_of(self, difficulty: str) -> Rate:
-        """Accuracy over the items of one difficulty."""
-        items = [item for item in self.items if item.difficulty == difficulty]
-        return Rate(sum(item.correct for item in items), len(items))
-
     @cached_property
     def wrong(self) -> Rate:
-        """Items whose answer parsed and is not the expected one."""
-        return Rate(self.n - self.accuracy.hits - self.parse_failures.hits, self.n)
+        """Items whose answer parsed and is not correct; of a graded scorecard over no items, hence nan."""
+        if self.graded:
+            return Rate(0, 0)
+        return Rate(sum(not item.correct and not item.parse_failure for item in self.items), self.n)
 
     @cached_property
     def confusion(self) -> dict[tuple[str, str], int]:
-        """(expected label, answer) → items; an answer that did not parse is the empty text."""
-        return dict(Counter((item.expected, item.answer) for item in self.items))
+        """(expected label, answer) → items; an answer that did not parse is the empty text. Empty if graded."""
+        return {} if self.graded else dict(Counter((item.expected, item.answer) for item in self.items))
 
     @cached_property
     def by_label(self) -> tuple[LabelScore, ...]:
-        """Precision, recall and F1 of every label that is expected somewhere, in alphabetical order."""
+        """Precision, recall and F1 of every expected label, in alphabetical order; empty if graded."""
+        if self.graded:
+            return ()
         answers = Counter(item.answer for item in self.items)
         expected = Counter(item.expected for item in self.items)
         hits = Counter(item.expected for item in self.items if item.correct)
@@ -173,14 +170,8 @@ class Scorecard:
 
     @property
     def seconds_alone(self) -> list[float]:
-        """Seconds of each item that ran alone, in test order."""
-        return [item.seconds for item in self.items if item.alone]
-
-    @property
-    def tokens_per_call(self) -> tuple[float, float]:
-        """Mean prompt and completion tokens of an item."""
-        prompt = sum(item.prompt_tokens for item in self.items) / self.n
-        return prompt, sum(item.completion_tokens for item in self.items) / self.n
+        """Known seconds of each item that ran alone, in test order; 0.0 stands for seconds that are not known."""
+        return [item.seconds for item in self.items if item.alone and item.seconds > 0]
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""
@@ -188,8 +179,8 @@ class Scorecard:
             "stage": self.stage,
             "model": self.model,
             "provenance": dict(self.provenance),
-            "accuracy": round(self.accuracy.value, 4),
             "n": self.n,
+            "accuracy": round(self.accuracy.value, 4),
             "items": [dataclasses.asdict(item) for item in self.items],
         }
 
@@ -198,3 +189,9 @@ class Scorecard:
         """Read what `to_dict` wrote."""
         items = tuple(ItemResult(**item) for item in data["items"])
         return cls(data["stage"], data["model"], items, data["provenance"])
+
+    def _accuracy(self, items: Iterable[ItemResult]) -> Rate | Mean:
+        if self.graded:
+            return Mean(tuple(item.score for item in items))
+        verdicts = [item.correct for item in items]
+        return Rate(sum(map(bool, verdicts)), len(verdicts))

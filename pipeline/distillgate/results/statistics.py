@@ -1,19 +1,77 @@
-"""Intervals over paired results."""
+"""Shares, means and paired differences with their 95 % confidence intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Interval = tuple[float, float]
 
-    Hits = NDArray[Any]
-
-RESAMPLES = 10_000
 LEVEL = 0.95
+Z = 1.959963984540054
+"""The standard normal distribution's 97.5 % quantile."""
+RESAMPLES = 10_000
+SEED = 9
+"""Of the bootstrap: the same scores have the same interval in every run."""
+UNKNOWN: Interval = (math.nan, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`hits` out of `n`."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1; nan over no items."""
+        return self.hits / self.n if self.n else math.nan
+
+    @property
+    def interval(self) -> Interval:
+        """95 % score interval (Wilson 1927), as `scipy.stats.binomtest` computes it; nan over no items."""
+        from scipy.stats import binomtest
+
+        if not self.n:
+            return UNKNOWN
+        interval = binomtest(self.hits, self.n).proportion_ci(LEVEL, method="wilson")
+        return float(interval.low), float(interval.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of graded scores, each from 0 to 1."""
+
+    scores: tuple[float, ...]
+
+    @property
+    def n(self) -> int:
+        """Items behind the mean."""
+        return len(self.scores)
+
+    @property
+    def value(self) -> float:
+        """0 to 1; nan over no items."""
+        return math.fsum(self.scores) / self.n if self.n else math.nan
+
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of Student's t, cut at 0 and 1; nan over no items.
+
+        Scores that are all the same show no spread: then at most `unseen(n)` of all items may score anything else.
+        """
+        from scipy.stats import t
+
+        if not self.n:
+            return UNKNOWN
+        mean, rest = self.value, unseen(self.n)
+        if len(set(self.scores)) == 1:
+            return mean * (1 - rest), mean * (1 - rest) + rest
+        variance = math.fsum((score - mean) ** 2 for score in self.scores) / (self.n - 1)
+        half = float(t.ppf((1 + LEVEL) / 2, self.n - 1)) * math.sqrt(variance / self.n)
+        return max(0.0, mean - half), min(1.0, mean + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +83,128 @@ class Paired:
     student_only: int
     neither: int
 
-    def interval(self, statistic: Callable[[Hits, Hits, int], Hits], seed: int) -> tuple[float, float]:
-        """95 % percentile interval of a statistic by the paired bootstrap (Efron 1979).
+    @property
+    def difference(self) -> Interval:
+        """95 % score interval of the student's share of right answers − the teacher's; nan over no items.
 
-        Items are resampled together with both answers to them. As there are only four kinds of item, a resample is a
-        draw of their counts: `RESAMPLES` multinomial draws. `statistic` takes the student's hits, the teacher's (arrays
-        of one value a resample) and the number of items. (nan, nan) where it is undefined for some resample.
+        T. Tango (1998), "Equivalence test and confidence interval for the difference in proportions for the
+        paired-sample design", Statistics in Medicine 17. All differences are in it that a two-sided score test of these
+        counts does not reject, so that it has a width even where the two never differ: z²/(n + z²) on both sides.
+        """
+        n, lost, gained = self._n, self.teacher_only, self.student_only
+        if not n:
+            return UNKNOWN
+
+        def holds(difference: float) -> bool:
+            b = (2 * n - gained + lost) * difference - gained - lost
+            only_teacher = _root(2 * n, b, -lost * difference * (1 - difference))  # the most likely share of such items
+            variance = n * (2 * only_teacher + difference * (1 - difference))
+            return (gained - lost - n * difference) ** 2 <= Z * Z * variance
+
+        seen = (gained - lost) / n
+        return _edge(holds, seen, -1.0), _edge(holds, seen, 1.0)
+
+    @property
+    def ratio(self) -> Interval:
+        """95 % score interval of the student's share of right answers ÷ the teacher's; nan where the teacher has none.
+
+        N.-S. Tang, M.-L. Tang and I. S. F. Chan (2003), "On tests of equivalence via non-unity relative risk for
+        matched-pair design", Statistics in Medicine 22, in the notation of M. W. Fagerland, S. Lydersen and P. Laake
+        (2014), "Recommended tests and confidence intervals for paired binomial proportions", same journal 33.
+        """
+        n, lost = self._n, self.teacher_only
+        teacher, student = self.both + self.teacher_only, self.both + self.student_only
+        either = n - self.neither
+        if not teacher:
+            return UNKNOWN
+
+        def holds(place: float) -> bool:
+            ratio = place / (1 - place)
+            b = teacher * ratio**2 - (student + 2 * lost)
+            only_teacher = _root(n * (1 + ratio), b, lost * (1 - ratio) * either / n)
+            variance = n * (1 + ratio) * only_teacher + either * (ratio - 1)
+            return (student - teacher * ratio) ** 2 <= Z * Z * variance
+
+        # ratios from 0 to infinity stand at ratio / (1 + ratio), between 0 and 1
+        seen = student / (student + teacher)
+        low, high = _edge(holds, seen, 0.0), _edge(holds, seen, 1.0)
+        return low / (1 - low), high / (1 - high)
+
+    @property
+    def mcnemar(self) -> float:
+        """Two-sided p-value of McNemar's exact test (1947): could a fair coin tell the lost items from the gained?
+
+        Only items on which the two differ count; 1.0 where there are none.
+        """
+        from scipy.stats import binomtest
+
+        differing = self.teacher_only + self.student_only
+        return float(binomtest(self.student_only, differing, 0.5).pvalue) if differing else 1.0
+
+    @property
+    def _n(self) -> int:
+        return self.both + self.teacher_only + self.student_only + self.neither
+
+
+@dataclass(frozen=True, slots=True)
+class PairedScores:
+    """Two programs' graded scores of the same items."""
+
+    teacher: Sequence[float]
+    student: Sequence[float]
+
+    @property
+    def difference(self) -> Interval:
+        """95 % interval of the student's mean − the teacher's; nan over no items.
+
+        Where no pair differs, at most `unseen(n)` of all items may, so that the means are at most that far apart.
+        """
+        if self.teacher == self.student:
+            return (-unseen(len(self.teacher)), unseen(len(self.teacher))) if self.teacher else UNKNOWN
+        return self._bootstrap()[0]
+
+    @property
+    def ratio(self) -> Interval:
+        """95 % interval of the student's mean ÷ the teacher's, from 0; nan where the teacher's may be 0."""
+        mean = Mean(tuple(self.teacher)).value
+        if not mean > 0:
+            return UNKNOWN
+        if self.teacher == self.student:
+            return max(0.0, 1 - unseen(len(self.teacher)) / mean), 1 + unseen(len(self.teacher)) / mean
+        return self._bootstrap()[1]
+
+    def _bootstrap(self) -> tuple[Interval, Interval]:
+        """Percentile intervals of difference and ratio by the paired bootstrap (Efron 1979), seeded.
+
+        Items are resampled with both scores of them. Two pairs are added, one each way, that differ by as much as the
+        farthest pair: with few differing pairs the plain bootstrap covers the truth in 80 of 100 test sets, not in 95
+        (Bonett and Price 2012 add two pairs to proportions for the same reason).
         """
         import numpy as np
 
-        kinds = np.array([self.both, self.teacher_only, self.student_only, self.neither])
-        n = int(kinds.sum())
-        drawn = np.random.default_rng(seed).multinomial(n, kinds / n, RESAMPLES)
-        both, teacher_only, student_only, _ = drawn.T
-        values = statistic(both + student_only, both + teacher_only, n)
-        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return float(low), float(high)
+        teacher, student = np.array(self.teacher), np.array(self.student)
+        farthest = np.abs(student - teacher).max()
+        teacher = np.append(teacher, [teacher.mean()] * 2)
+        student = np.append(student, teacher[-2:] + np.array([farthest, -farthest]))
+        n, draw = len(teacher), np.random.default_rng(SEED)
+        weights = draw.multinomial(n, np.full(n, 1 / n), RESAMPLES)  # how often each pair is drawn
+        teachers, students = weights @ teacher / n, weights @ student / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both = students - teachers, np.maximum(students / teachers, 0.0)
+        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+        difference, ratio = ([float(end) for end in np.quantile(values, tails)] for values in both)
+        return (difference[0], difference[1]), (ratio[0], ratio[1])
 
 
-def ratio(student: Hits, teacher: Hits, n: int) -> Hits:
-    """Student's hits ÷ teacher's; nan where the teacher has none."""
-    import numpy as np
+def unseen(n: int) -> float:
+    """The largest share of all items that `n` of them may well fail to show: 1 − 0.025^(1/n).
 
-    quotient: Hits = np.divide(student, teacher, out=np.full(len(teacher), np.nan), where=teacher > 0)
-    return quotient
-
-
-def difference(student: Hits, teacher: Hits, n: int) -> Hits:
-    """Student's accuracy − teacher's."""
-    return (student - teacher) / n
+    The upper end of the 95 % interval of C. J. Clopper and E. S. Pearson (1934) for none of n.
+    """
+    return 1 - ((1 - LEVEL) / 2) ** (1 / n)
 
 
-def items_needed(n: int, value: float, bound: float, interval: tuple[float, float]) -> int | None:
+def items_needed(n: int, value: float, bound: float, interval: Interval) -> int | None:
     """About how many items would decide whether `value` lies beyond `bound`; None if no number would.
 
     An interval's width falls with the square root of the number of items, so the half that points at the bound must
@@ -66,4 +214,20 @@ def items_needed(n: int, value: float, bound: float, interval: tuple[float, floa
     if not distance or math.isnan(distance):
         return None
     half = value - interval[0] if value > bound else interval[1] - value
-    return math.ceil(n * (half / distance) ** 2)
+    return math.ceil(n * (half / distance) ** 2) if math.isfinite(half) else None
+
+
+def _root(a: float, b: float, c: float) -> float:
+    """The larger root of a x² + b x + c; one that rounding makes complex is real."""
+    return (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+
+
+def _edge(holds: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Where `holds` ends between a value for which it is true and another, to one part in 10¹⁵."""
+    for _ in range(50):
+        middle = (inside + outside) / 2
+        if holds(middle):
+            inside = middle
+        else:
+            outside = middle
+    return inside

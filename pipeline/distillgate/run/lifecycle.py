@@ -1,42 +1,37 @@
-"""The whole distillation, stage by stage: each runs once, over its cassette, when somebody asks for its result."""
+"""The whole distillation: each stage runs once, over its tape, when somebody asks for its result."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distillgate.calls import Call, scope
 from distillgate.cassette.tape import Tape
-from distillgate.config import Config, Gate
-from distillgate.errors import FineTuningError, PriceError, StageError
+from distillgate.errors import NotMeasuredError, StageError
+from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
-from distillgate.money.meter import Meter
-from distillgate.profiles import ModelSpec
+from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import measure
+from distillgate.results import gates
+from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
-from distillgate.results.verdict import Verdict
-from distillgate.run.artefacts import save_program, save_training
 from distillgate.run.models import make_lm
 from distillgate.run.recordings import Recordings
-from distillgate.run.refusal import call_errors, way_out
-from distillgate.stages.graph import EVALUATIONS
+from distillgate.secrets.known import scrubbed
+from distillgate.stages import load_graph
+from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Role, Split, Stage
 from distillgate.task import Task, load_task
 
 if TYPE_CHECKING:
     import dspy
 
-    from distillgate.stages.distill import Distillation
-
-_PROGRESS = re.compile(r"/fine_tuning/jobs(\?|/[^/]+/events\?limit=1$)")
-_LOOKS = re.compile(rf"{_PROGRESS.pattern}|/fine_tuning/jobs/[^/]+$")
-"""Requests that only look at a job; `_PROGRESS` those among them that no replay makes."""
+    from distillgate.config import Config, Gate
+    from distillgate.tuning import Tuner
 
 
 class Lifecycle:
@@ -48,7 +43,7 @@ class Lifecycle:
 
     def __init__(
         self,
-        settings: Config,
+        config: Config,
         record: tuple[str, ...] = (),
         tell: Callable[[str], None] = lambda message: None,
         meter: Meter | None = None,
@@ -59,23 +54,24 @@ class Lifecycle:
         `live` names evaluations that ask the endpoint instead of a tape and leave nothing behind.
 
         Raises:
-            StageError: `record` names no stage.
-            ConfigError: the task that the settings name cannot be loaded.
+            StageError: `record` or `live` names no stage.
+            ConfigError: the task or a stage that the project names cannot be loaded, or a gate is none.
         """
-        self.config = settings
-        self.profile = settings.profile
-        self.task: Task = load_task(settings.task)
+        gates.check(config)
+        self.config = config
+        self.profile = config.profile
+        self.task: Task = load_task(config.task, config.pythonpath)
         """What is distilled."""
-        self.recordings = Recordings(settings, self.task.name, record, tell, meter, live)
-        self.graph = self.recordings.graph
-        self.ledger = Ledger(self.profile)
+        self.graph: Graph = load_graph(config)
+        self.recordings = Recordings(config, self.task.name, self.graph, record, tell, meter, live)
+        self.ledger = Ledger(self.profile, self.graph)
         """What each stage that has run cost, from the calls on its tape."""
         self.headers: dict[str, dict[str, Any]] = {}
         """Provenance of the tape of each stage that has run."""
-        self.scorecards: dict[str, Scorecard] = {}
-        """Of the evaluations that have run."""
+        self.results: dict[str, Any] = {}
+        """What each stage that has run came to."""
+        self.tell = tell
         self._stopped: dict[str, StageError] = {}
-        self._tell = tell
 
     @cached_property
     def golden(self) -> Golden:
@@ -91,181 +87,196 @@ class Lifecycle:
         """The file of a stage's accepted results."""
         return self.artefacts / "baseline" / f"{stage}.jsonl"
 
-    def scorecard(self, stage: str) -> Scorecard:
-        """The result of `teacher`, `optimized`, `student` or `distilled` on the test split."""
-        if stage not in EVALUATIONS:
-            raise StageError(f"{stage!r} has no scorecard; those with one: {', '.join(EVALUATIONS)}")
-        if stage not in self.scorecards:
-            self.scorecards[stage] = self._evaluated(stage)
-        return self.scorecards[stage]
+    def result(self, name: str) -> Any:
+        """What a stage comes to; it and those that it needs run if they have not.
 
-    @cached_property
-    def optimized_program(self) -> dspy.Module:
-        """The teacher with the prompt that MIPROv2 found."""
-        from distillgate.stages.optimize import optimize
+        Raises:
+            StageError: there is no such stage, or it stopped at a call that failed.
+            CassetteError: its tape is missing, broken, or does not hold what the stage asks.
+        """
+        if name not in self.results:
+            (name,) = self.graph.named([name])
+            self.results[name] = self._run(self.graph[name])
+        return self.results[name]
 
-        golden = self.golden
-        with self._stage("optimize"):
-            program = optimize(
-                self._lm(self.profile.teacher, "optimize"),
-                self.task,
-                to_examples(golden.train, self.task),
-                to_examples(golden.dev, self.task),
-                seed=self.config.seed,
-                num_threads=self.profile.num_threads,
-            )
-        if "optimize" in self.recordings.stages:
-            save_program(self.artefacts / "optimize.json", program)
-        return program
+    def scorecard(self, name: str) -> Scorecard:
+        """The result of an evaluation.
 
-    @cached_property
-    def distillation(self) -> Distillation:
-        """The tuned student program, with the counts and losses behind it."""
-        from distillgate.stages.acceptance import must_answer
-        from distillgate.stages.distill import distill
-        from distillgate.tuning.openai_api import make_provider
+        Raises:
+            StageError: the stage is none; further as `result`.
+        """
+        self.graph.named([name], self.graph.evaluations)
+        card: Scorecard = self.result(name)
+        return card
 
-        profile, key = self.profile, self.recordings.key(self.profile.student, "distill")
-        optimized = self._with_lm(self.optimized_program, profile.teacher, "distill")
-        recording = "distill" in self.recordings.stages
-        provider = make_provider(profile, key, self.config.seed, self._tell if recording else None)
-        student = make_lm(profile.student, key, provider)
-        with self._stage("distill") as tape:
-            # what an earlier run saw of its job is past: nobody waits for it again
-            tape.forget(_LOOKS.search)
-            provider.supply = tape.supply
-            try:
-                result = distill(
-                    optimized,
-                    student,
-                    provider,
-                    self.task,
-                    to_examples(self.golden.train, self.task),
-                    profile.finetuning.hyperparameters,
-                    num_threads=profile.num_threads,
-                )
-            except FineTuningError:
-                # the next recording starts a new job
-                tape.forget(lambda path: "/files" in path or "/fine_tuning/jobs" in path)
-                raise
-            if recording:
-                example = to_examples(self.golden.train[:1], self.task)[0]
-                with tape.aside():
-                    must_answer(result, example.inputs(), profile.finetuning.poll_seconds)
-            # progress is for whoever watches a recording; a replay does not ask
-            tape.forget(_PROGRESS.search)
-        self.ledger.add_training(result.tuning)
-        if recording:
-            save_program(self.artefacts / "distill.json", result.program)
-            path = save_training(self.artefacts, provider.content, result)
-            self._tell(f"distill: {result.kept} traces kept, {result.dropped} dropped; see {path}")
-        return result
-
-    def result(self, stage: str) -> Any:
-        """What a stage came to."""
-        if stage == "optimize":
-            return self.optimized_program
-        return self.distillation if stage == "distill" else self.scorecard(stage)
+    @property
+    def scorecards(self) -> dict[str, Scorecard]:
+        """Of the evaluations that have run, in running order."""
+        return {name: self.results[name] for name in self.graph.evaluations if name in self.results}
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The distilled student against the optimised teacher, over the same items."""
-        teacher, student = self.scorecard("optimized"), self.scorecard("distilled")
+        """The student against the teacher, over the same items."""
+        teacher, student = self.standing_for(TEACHER), self.standing_for(STUDENT)
         costs, unpriced = (math.nan, math.nan), ""
         try:
-            costs = (self.ledger.cost_per_1000("optimized"), self.ledger.cost_per_1000("distilled"))
-        except PriceError as error:  # of no concern to whoever asks for the quality
+            costs = (self.ledger.cost_per_1000(teacher.stage), self.ledger.cost_per_1000(student.stage))
+        except NotMeasuredError as error:  # quality gates must not fail on a missing price
             unpriced = str(error)
-        return Comparison(teacher, student, costs[0], costs[1], self.config.seed, unpriced)
+        return Comparison(teacher, student, costs[0], costs[1], unpriced)
+
+    def standing_for(self, role: Role) -> Scorecard:
+        """The scorecard that stands for the teacher or the student.
+
+        Raises:
+            StageError: no stage stands for the role; further as `result`.
+        """
+        if (stage := self.graph.standing_for(role)) is None:
+            raise StageError(f"no stage stands for the {role.name}; declare one with stands_for")
+        return self.scorecard(stage.name)
 
     def verdict(self, gate: Gate) -> Verdict:
         """Measure a gate; the stages that it asks for run.
 
         Raises:
-            PriceError: the gate is about costs, and a price is not known.
+            NotMeasuredError: a price or the seconds behind it are not known.
         """
-        field = self.task.inputs[0]
-        return measure(gate, lambda: self.comparison, self.scorecard, lambda item: self.golden.excerpt(item, field))
+        return gates.measure(gate, self)
 
-    @contextmanager
-    def lone_calls(self, stage: str) -> Iterator[Callable[[str], list[Call]]]:
-        """Replay single items of an evaluation: inside the block, the function makes the calls of one test id again.
+    def teacher(self) -> Scorecard:
+        """The scorecard that stands for the teacher."""
+        return self.standing_for(TEACHER)
 
-        Only for a stage that has a scorecard; the items behind its latency are those that ran alone.
-        """
-        from dspy.utils.exceptions import AdapterParseError
+    def student(self) -> Scorecard:
+        """The scorecard that stands for the student."""
+        return self.standing_for(STUDENT)
 
-        from distillgate.stages.runtime import one_call_an_answer
+    def compared(self) -> Comparison:
+        """The student against the teacher."""
+        return self.comparison
 
-        program = self._program(stage)
-        examples = {example.id: example for example in to_examples(self.golden.test, self.task)}
+    def about(self, item: str) -> str:
+        """The first words of a test item."""
+        return self.golden.excerpt(item, self.task.inputs[0])
 
-        def again(item: str) -> list[Call]:
-            with scope() as calls, suppress(AdapterParseError):  # an unparsed answer took its time too
-                program(**examples[item].inputs())
-            return calls
+    def _run(self, stage: Stage) -> Any:
+        for name in stage.needs:
+            self.result(name)
+        if stage.name in self._stopped:  # it would stop at the same call again, after the same waits
+            raise self._stopped[stage.name]
+        from distillgate.stages.runtime import prepared
 
-        with self.recordings.replayed_in_part(stage), one_call_an_answer():
-            yield again
-
-    def _evaluated(self, stage: str) -> Scorecard:
-        from distillgate.stages.evaluate import evaluate
-
-        program = self._program(stage)
-        outputs: dict[str, dict[str, Any]] = {}
-        with self._stage(stage):
-            items = evaluate(
-                program,
-                to_examples(self.golden.test, self.task),
-                self.task,
-                num_threads=self.profile.num_threads,
-                alone=self.profile.alone,
-                outputs=outputs,
-            )
-        name = program.predictors()[0].lm.model
-        return Scorecard(stage, name, tuple(items), self.headers[stage], outputs)
-
-    def _program(self, stage: str) -> dspy.Module:
-        (model,) = self.profile.players(stage)
-        if stage == "optimized":
-            return self._with_lm(self.optimized_program, model, stage)
-        if stage == "distilled":
-            program: dspy.Module = self.distillation.program.deepcopy()
-            tuned = program.predictors()[0].lm
-            if stage in self.recordings.live and "[secret:" in tuned.model:
-                raise StageError(
-                    f"the tuned model cannot be asked live: its name stands on the tape without its secret part "
-                    f"({tuned.model}). Leave 'distilled' out of --distill-live, or record it"
-                )
-            program.set_lm(tuned.copy(api_key=self.recordings.key(model, stage)))
-            return program
-        return self._with_lm(self.task.program(), model, stage)
-
-    def _with_lm(self, program: dspy.Module, model: ModelSpec, stage: str) -> dspy.Module:
-        copied: dspy.Module = program.deepcopy()
-        copied.set_lm(self._lm(model, stage))
-        return copied
-
-    def _lm(self, model: ModelSpec, stage: str) -> dspy.LM:
-        return make_lm(model, self.recordings.key(model, stage))
-
-    @contextmanager
-    def _stage(self, stage: str) -> Iterator[Tape]:
-        from distillgate.stages.runtime import one_call_an_answer
-
-        if stage in self._stopped:  # asked for by another test: it would stop at the same call, after the same waits
-            raise self._stopped[stage]
+        recording = stage.name in self.recordings.stages
         try:
-            with self.recordings.opened(stage, self.golden.fingerprint) as tape, one_call_an_answer():
-                yield tape
-                self.headers[stage] = dict(tape.header)
-                self.ledger.add(stage, tape.calls)
+            with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self.task):
+                self.headers[stage.name] = dict(tape.header)
+                result = stage.run(_Running(self, stage, tape))
+                if stage.evaluates and any(not call.item for call in tape.calls):
+                    raise StageError(
+                        f"stage {stage.name!r} made calls that belong to no item, because the program makes them in "
+                        "threads of its own: their cost would be lost. Use dspy.Parallel or asyncio in the program"
+                    )
+                self.headers[stage.name] = dict(tape.header)
+                self.ledger.add(stage.name, tape.calls, len(getattr(self.golden, stage.split)))
         except call_errors() as error:
-            self._stopped[stage] = StageError(
-                f"stage {stage!r} stopped at a call that failed: {str(error).rstrip()}{way_out(self.profile, error)} "
+            self._stopped[stage.name] = StageError(
+                f"stage {stage.name!r} stopped at a call that failed: "
+                f"{str(error).rstrip()}{way_out(self.profile, error)} "
                 "What was recorded is kept; the same command goes on from there"
             )
-            raise self._stopped[stage] from error
+            raise self._stopped[stage.name] from error
         except StageError as error:
-            self._stopped[stage] = error
+            self._stopped[stage.name] = error
             raise
+        if stage.tunes:
+            self.ledger.add_training(stage.name, result.tuning)
+        if recording:
+            for name, content in stage.artefacts(result).items():
+                # line by line, because a search through one long text takes its time
+                lines = [scrubbed(line) for line in content.decode().split("\n")]
+                write_atomically(self.artefacts / name, "\n".join(lines).encode())
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A stage that runs: `distillgate.stages.spec.Context` over a lifecycle and an open tape."""
+
+    lifecycle: Lifecycle
+    stage: Stage
+    tape: Tape
+
+    @property
+    def task(self) -> Task:
+        return self.lifecycle.task
+
+    @property
+    def seed(self) -> int:
+        return self.lifecycle.config.seed
+
+    @property
+    def num_threads(self) -> int:
+        return self.lifecycle.profile.num_threads
+
+    @property
+    def alone(self) -> int:
+        return self.lifecycle.profile.alone
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        return self.lifecycle.profile.finetuning.hyperparameters
+
+    @property
+    def patience(self) -> float:
+        return self.lifecycle.profile.finetuning.poll_seconds
+
+    @property
+    def recording(self) -> bool:
+        recordings = self.lifecycle.recordings
+        return self.stage.name in (*recordings.stages, *recordings.live)
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        return self.lifecycle.headers[self.stage.name]
+
+    def result(self, stage: str) -> Any:
+        return self.lifecycle.result(stage)
+
+    def examples(self, split: Split) -> list[dspy.Example]:
+        return to_examples(getattr(self.lifecycle.golden, split), self.task)
+
+    def lm(self, role: Role, predictor: str = "") -> dspy.LM:
+        model = self.lifecycle.recordings.model(role)
+        model = model.for_predictor(predictor) if predictor else model
+        return make_lm(model, self.lifecycle.recordings.key(model, self.stage.name))
+
+    def key(self, role: Role) -> str:
+        return self.lifecycle.recordings.key(self.lifecycle.recordings.model(role), self.stage.name)
+
+    def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
+        copied: dspy.Module = program.deepcopy()
+        names = [name for name, _ in copied.named_predictors()]
+        self.lifecycle.recordings.model(role).check_predictors(names)
+        own, shared = self.lifecycle.recordings.model(role).predictors, self.lm(role)
+        for name, predictor in copied.named_predictors():
+            predictor.lm = self.lm(role, name) if name in own else shared
+        return copied
+
+    def judge(self) -> dspy.LM | None:
+        return self.lm(JUDGE) if JUDGE.name in self.lifecycle.profile.models else None
+
+    def tuner(self) -> Tuner:
+        from distillgate.tuning.openai_api import make_tuner
+
+        student, tuning = self.lifecycle.recordings.model(STUDENT), self.lifecycle.profile.finetuning
+        tell = self.lifecycle.tell if self.recording else None
+        return make_tuner(student, tuning, self.key(STUDENT), self.seed, tell, self.tape.supply)
+
+    def tell(self, message: str) -> None:
+        self.lifecycle.tell(message)
+
+    def aside(self) -> AbstractContextManager[None]:
+        return self.tape.aside()
+
+    def forget(self, matches: Callable[[str], object]) -> None:
+        self.tape.forget(matches)

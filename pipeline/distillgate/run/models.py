@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distillgate.config import secret
+from distillgate.config import Model, secret
 from distillgate.errors import ConfigError
-from distillgate.profiles import ModelSpec
 from distillgate.secrets.known import remember
 
 # DSPy fetches a table of models and prices at import unless told otherwise; replay opens no socket.
@@ -22,7 +21,7 @@ NO_KEY = "not-needed"
 """Sent where an endpoint wants no key, and in replay, where nothing is sent at all."""
 
 
-def make_lm(spec: ModelSpec, api_key: str, provider: Provider | None = None, retries: int = 5) -> dspy.LM:
+def make_lm(spec: Model, api_key: str, provider: Provider | None = None, retries: int = 5) -> dspy.LM:
     """A `dspy.LM` on DSPy's native engine.
 
     DSPy's own caches are off: a cached answer would hide the call from the cassette and have no latency.
@@ -44,7 +43,7 @@ def make_lm(spec: ModelSpec, api_key: str, provider: Provider | None = None, ret
     )
 
 
-def api_key(spec: ModelSpec, root: Path) -> str:
+def api_key(spec: Model, root: Path) -> str:
     """The key for live calls, from the environment or `.env`; from then on it is scrubbed from all that is written.
 
     Raises:

@@ -1,41 +1,34 @@
-"""The steps of a distillation, as declared values."""
+"""The steps of a distillation: one file a stage, each a declared value; none knows of pytest, cassettes or reports."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from distillgate.stages.spec import STUDENT, TEACHER, Graph, Stage
+from distillgate.errors import ConfigError
+from distillgate.stages.distill import DISTILL
+from distillgate.stages.evaluate import DISTILLED, OPTIMIZED, STUDENT_PLAIN, TEACHER_PLAIN
+from distillgate.stages.optimize import OPTIMIZE
+from distillgate.stages.spec import Graph, Stage
+from distillgate.task import load_object
 
 if TYPE_CHECKING:
     from distillgate.config import Config
 
-
-def _run(context: Any) -> Any:
-    raise NotImplementedError
-
-
-STAGES: tuple[Stage, ...] = (
-    Stage("teacher", "teacher", _run, roles=(TEACHER,), evaluates=True),
-    Stage(
-        "optimize", "prompt optimisation", _run, roles=(TEACHER,), split="dev", fixture="optimized_program",
-        purpose="optimizer", one_off=True, seeded=True, explores=True,
-    ),
-    Stage(
-        "optimized", "optimised teacher", _run, needs=("optimize",), roles=(TEACHER,), evaluates=True,
-        stands_for=TEACHER, marker="teacher", asks_with=("optimize",),
-    ),
-    Stage("student", "untuned student", _run, roles=(STUDENT,), evaluates=True),
-    Stage(
-        "distill", "distillation", _run, needs=("optimize",), roles=(TEACHER, STUDENT), split="train",
-        fixture="distillation", purpose="training", one_off=True, seeded=True, tunes=True, asks_with=("optimize", ""),
-    ),
-    Stage(
-        "distilled", "distilled student", _run, needs=("distill",), roles=(STUDENT,), evaluates=True,
-        stands_for=STUDENT, marker="distill",
-    ),
-)  # fmt: skip
+STAGES: tuple[Stage, ...] = (TEACHER_PLAIN, OPTIMIZE, OPTIMIZED, STUDENT_PLAIN, DISTILL, DISTILLED)
+"""Those that every project has, in running order."""
 
 
 def load_graph(config: Config) -> Graph:
-    """The stages of a project."""
-    return Graph(STAGES)
+    """The stages of a project: ours, then those that `stages` of `[tool.distillgate]` names as `module:attribute`.
+
+    Raises:
+        ConfigError: a reference names no `Stage`.
+        StageError: the stages form no graph.
+    """
+    own = []
+    for reference in config.stages:
+        found = load_object(reference, "stages", config.pythonpath)
+        if not isinstance(found, Stage):
+            raise ConfigError(f"stages = [{reference!r}] is a {type(found).__name__}, not a distillgate.Stage")
+        own.append(found)
+    return Graph((*STAGES, *own))

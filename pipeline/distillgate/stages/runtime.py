@@ -2,62 +2,129 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dspy
+import orjson
+from dspy.clients.cache import Cache
+from dspy.teleprompt import BootstrapFinetune, MIPROv2
 from dspy.utils.callback import BaseCallback
-from dspy.utils.exceptions import AdapterParseError
+from dspy.utils.saving import get_dependency_versions
+
+from distillgate import calls
+from distillgate.calls import Call, Purpose, Scope
+from distillgate.errors import InterceptionError
+from distillgate.results.score import Score
+from distillgate.stages.spec import Context
+from distillgate.task import Task
+
+SCOPE = "distillgate_scope"
+"""A key of DSPy's context, which DSPy's own threads inherit."""
+
+calls.inherited.append(lambda: dspy.settings.get(SCOPE))
+
+HOOKS = (
+    (BootstrapFinetune, "_prepare_finetune_data", ("self", "trace_data", "lm", "pred_ind")),
+    (MIPROv2, "_bootstrap_fewshot_examples", ("self", "program", "trainset", "seed", "teacher")),
+)
+"""Methods of DSPy's optimizers that `stages/` overrides although they are private: class, name, parameters it relies on."""
 
 
-class WholeAnswers(dspy.ChatAdapter):
-    """An answer parses whole or not at all.
+@functools.cache
+def prove_hooks() -> None:
+    """Make sure that DSPy still calls the private methods that `stages/` overrides: else a filter would vanish silently.
 
-    DSPy's bootstrap breaks on one that parses in part, such as one cut off by `max_tokens`; and its adapter would ask
-    again in JSON where an answer does not parse, a second call that nobody counts.
+    Raises:
+        InterceptionError: one is gone, is not called by `compile` any more, or takes other parameters.
     """
-
-    def __init__(self) -> None:
-        super().__init__(use_json_adapter_fallback=False)
-
-    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
-        """The fields of an answer.
-
-        Raises:
-            AdapterParseError: a field is missing or of the wrong type.
-        """
-        try:
-            fields: dict[str, Any] = super().parse(signature, completion)
-        except AdapterParseError as error:
-            error.parsed_result = None
-            raise
-        return fields
+    for owner, name, parameters in HOOKS:
+        found = getattr(owner, name, None)
+        takes = tuple(inspect.signature(found).parameters) if found else ()
+        if takes[: len(parameters)] != parameters or name not in inspect.unwrap(owner.compile).__code__.co_names:
+            raise InterceptionError(
+                f"DSPy {dspy.__version__} does not call {owner.__name__}.{name}({', '.join(parameters)}) any more, on "
+                "which this project's results depend. Proved with dspy>=3.4.1,<3.5: install such a version"
+            )
 
 
 @contextmanager
-def one_call_an_answer() -> Iterator[None]:
-    """Inside the block each answer is taken as it comes, and DSPy logs nothing but errors."""
+def prepared(task: Task) -> Iterator[None]:
+    """Inside the block DSPy has no cache, no model of its own, the task's adapter, and logs nothing but errors.
+
+    DSPy's caches would hide calls from the tape, whoever made the LM or Embedder: they are replaced for the whole process.
+    """
+    prove_hooks()
     logger = logging.getLogger("dspy")
-    level = logger.level
-    settings = dspy.context(adapter=WholeAnswers(), lm=None, disable_history=True, max_errors=1, callbacks=[])
-    with settings, warnings.catch_warnings():
+    level, cache = logger.level, vars(dspy).get("cache")
+    adapter = {"adapter": task.adapter()} if task.adapter else {}
+    with ExitStack() as stack:
+        stack.enter_context(dspy.context(lm=None, disable_history=True, max_errors=1, callbacks=[], **adapter))
+        stack.enter_context(warnings.catch_warnings())
+        stack.callback(logger.setLevel, level)
         logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
+        dspy.cache = Cache(enable_disk_cache=False, enable_memory_cache=False, disk_cache_dir=None)
+        # without an own attribute, DSPy builds its cache when it is first asked for
+        stack.callback(lambda: vars(dspy).pop("cache", None) if cache is None else setattr(dspy, "cache", cache))
+        yield
+
+
+def adapter() -> dspy.Adapter:
+    """The adapter that writes a stage's prompts: DSPy's own where neither task nor user chose one."""
+    return dspy.settings.adapter or dspy.ChatAdapter()
 
 
 @contextmanager
-def failing_with_its_calls() -> Iterator[None]:
-    """Make the block fail if a call in it failed, with that call's error.
+def attributed(item: str | None = None, purpose: Purpose | None = None) -> Iterator[list[Call]]:
+    """`calls.scope`, which threads of DSPy's own (`dspy.Parallel`) inherit as well."""
+    with calls.scope(item, purpose) as made, dspy.context(**{SCOPE: calls.current()}):
+        yield made
 
-    DSPy's optimisers take a failed call for a wrong answer and go on, or end in an error of their own.
+
+def scored(context: Context) -> Callable[..., Score]:
+    """The task's metric as a function that returns a `Score`; its own calls are its own, and ask the judge.
+
+    Raises:
+        MetricError: the metric returns what is no verdict.
     """
-    watch = _FirstFailure()
+    task, judge = context.task, context.judge()
+    asked = {"lm": judge} if judge else {}
+
+    def score(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> Score:
+        with attributed(purpose="metric"), dspy.context(**asked):
+            verdict = task.metric(example, prediction) if trace is None else task.metric(example, prediction, trace=trace)
+        return Score.of(verdict, task.threshold)
+
+    return score
+
+
+def passes(context: Context) -> Callable[..., bool]:
+    """Whether a trace is good enough to train on: the metric's stricter form, by the task's training threshold.
+
+    Raises:
+        MetricError: the metric grades, and the task says no threshold.
+    """
+    score, task = scored(context), context.task
+
+    def passed(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
+        # DSPy's bootstrap never hands over the trace, and the metric would judge by its lenient form
+        return score(example, prediction, () if trace is None else trace).passes(task.training_threshold)
+
+    return passed
+
+
+@contextmanager
+def watched(examples: Sequence[dspy.Example]) -> Iterator[None]:
+    """Attribute calls to the rows that a program is called with, and fail if a call in the block failed.
+
+    DSPy's optimizers take a failed call for a wrong answer and go on, or end in an error of their own.
+    """
+    watch = _Watch(examples)
     with dspy.context(callbacks=[*dspy.settings.callbacks, watch]):
         try:
             yield
@@ -69,9 +136,32 @@ def failing_with_its_calls() -> Iterator[None]:
         raise watch.error
 
 
-class _FirstFailure(BaseCallback):
-    error: Exception | None = None
+class _Watch(BaseCallback):
+    """Knows the row that a program was called with by its inputs, and the first error that a call ended in."""
+
+    def __init__(self, examples: Sequence[dspy.Example]) -> None:
+        self.error: Exception | None = None
+        self._items = {_key(example.inputs().toDict()): str(example.id) for example in reversed(examples)}
+        self._open: dict[str, Scope | None] = {}
+
+    def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        item = self._items.get(_key(inputs.get("kwargs", {})))
+        if item is not None and not calls.current().item:
+            self._open[call_id] = calls.enter(item)
+
+    def on_module_end(self, call_id: str, outputs: Any | None, exception: BaseException | None = None) -> None:
+        if call_id in self._open:
+            calls.leave(self._open.pop(call_id))
 
     def on_lm_end(self, call_id: str, outputs: dict[str, Any] | None, exception: Exception | None = None) -> None:
-        """Keep the first error that a call ended in."""
         self.error = self.error or exception
+
+
+def _key(inputs: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(dict(inputs), option=orjson.OPT_SORT_KEYS, default=repr)
+
+
+def saved_program(program: dspy.Module) -> bytes:
+    """What `program.save` writes as JSON."""
+    state = program.dump_state() | {"metadata": {"dependency_versions": get_dependency_versions()}}
+    return orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -25,13 +25,16 @@ class Role:
 
     name: str
     fallback: str = ""
-    """The role whose model plays this one where the profile names none; empty where it must name one."""
+    """The role whose model plays this one where the profile names none."""
+
+    optional: bool = False
+    """Whether a profile may do without a model for it; one that is neither optional nor has a fallback must be named."""
 
 
 TEACHER = Role("teacher")
 STUDENT = Role("student")
 PROPOSER = Role("proposer", fallback="teacher")
-JUDGE = Role("judge")
+JUDGE = Role("judge", optional=True)
 
 
 class Context(Protocol):
@@ -82,8 +85,14 @@ class Context(Protocol):
     def lm(self, role: Role, predictor: str = "") -> dspy.LM:
         """The model of a role, as the profile describes it; of a predictor that has its own, that one."""
 
+    def key(self, role: Role) -> str:
+        """The API key of a role's model; a placeholder in replay."""
+
     def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
         """A copy of a program whose every predictor has the model of a role."""
+
+    def judge(self) -> dspy.LM | None:
+        """The model that the task's metric asks; None where the profile names none."""
 
     def tuner(self) -> Tuner:
         """Who fine-tunes the student."""

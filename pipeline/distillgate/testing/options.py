@@ -14,6 +14,7 @@ from distillgate.errors import DistillgateError, StageError
 from distillgate.money.meter import Meter
 from distillgate.report.files import must_be_writable
 from distillgate.report.page import require
+from distillgate.results import gates
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
@@ -54,6 +55,7 @@ def settings_of(config: pytest.Config) -> Config:
     if SETTINGS not in config.stash:
         try:
             settings = load_config(config.stash[ROOT], config.getoption("distill_profile"))
+            gates.check(settings)
             budget = config.getoption("distill_max_cost")
             if budget is not None:
                 settings = dataclasses.replace(settings, max_cost=budget)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from distillgate.errors import DistillgateError
-from distillgate.money.figures import Figures
+from distillgate.money.meter import Figures
 from distillgate.report.recording import Bar, Lines, begin, plan_of, plan_text
 from distillgate.report.review import Before, made_review, remember
 from distillgate.secrets.known import scrubbed

@@ -11,7 +11,7 @@ import pytest
 from distillgate.errors import CassetteMissError, DistillgateError
 from distillgate.golden import Golden
 from distillgate.results.comparison import Comparison
-from distillgate.results.verdict import Verdict
+from distillgate.results.gates import Verdict
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.run.recordings import UnfinishedRecordingError
 from distillgate.stages.spec import Graph, Stage

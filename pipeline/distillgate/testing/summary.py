@@ -17,8 +17,8 @@ from distillgate.report.files import append_to_job_summary, write_json, write_re
 from distillgate.report.gather import gathered, summarised
 from distillgate.report.run import Run
 from distillgate.report.table import ending
+from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
-from distillgate.results.verdict import Verdict
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.testing.baseline import UPDATED
@@ -26,7 +26,7 @@ from distillgate.testing.options import LIFECYCLE, lifecycle_of
 from distillgate.testing.stages import verdicts_of
 
 if TYPE_CHECKING:
-    from distillgate.tuning.openai_api import TuningReport
+    from distillgate.tuning import TuningReport
 
 SESSION = pytest.StashKey[pytest.Session]()
 HANDED = "distillgate"
@@ -97,7 +97,8 @@ class Handover:
     scorecards: Mapping[str, Scorecard]
     headers: Mapping[str, Mapping[str, Any]]
     calls: dict[str, list[Call]]
-    training: TuningReport | None
+    items: dict[str, int]
+    training: dict[str, TuningReport]
     verdicts: dict[str, Verdict]
     updated: list[str]
 
@@ -109,9 +110,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(config, "workeroutput", None)
     if output is None or lifecycle is None:
         return
-    ledger, updated = lifecycle.ledger, config.stash.get(UPDATED, [])
+    ledger = lifecycle.ledger
     handed = Handover(
-        lifecycle.scorecards, lifecycle.headers, ledger.calls, ledger.training, verdicts_of(config), updated
+        lifecycle.scorecards,
+        lifecycle.headers,
+        ledger.calls,
+        ledger.items,
+        ledger.training,
+        verdicts_of(config),
+        config.stash.get(UPDATED, []),
     )
     output[HANDED] = pickle.dumps(handed)
 
@@ -130,13 +137,12 @@ def pytest_testnodedown(node: Any) -> None:
 
 def take_over(lifecycle: Lifecycle, handed: Handover) -> None:
     """Give a lifecycle the results of stages that ran elsewhere, as if they had run in it."""
-    lifecycle.scorecards |= handed.scorecards
+    lifecycle.results |= handed.scorecards
     lifecycle.headers |= {stage: dict(header) for stage, header in handed.headers.items()}
     ledger = lifecycle.ledger
-    known = ledger.calls | handed.calls
+    known, items = ledger.calls | handed.calls, ledger.items | handed.items
     ledger.calls.clear()
     for stage in lifecycle.graph:
         if stage in known:
-            ledger.add(stage, known[stage])
-    if handed.training is not None:
-        ledger.add_training(handed.training)
+            ledger.add(stage, known[stage], items[stage])
+    ledger.training |= handed.training

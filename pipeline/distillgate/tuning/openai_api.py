@@ -1,59 +1,41 @@
-"""Fine-tune a model at any endpoint that speaks OpenAI's files and fine-tuning API."""
+"""Fine-tune a model at any endpoint that speaks OpenAI's files and fine-tuning API, and start each job only once."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from dspy.clients.provider import Provider, TrainingJob
-from openai import NotFoundError, omit
+from openai import APIConnectionError, APIStatusError, NotFoundError, OpenAI, OpenAIError, omit
 
-from distillgate.errors import FineTuningError, StageError
-from distillgate.tuning.starting import ENDED, Start
+from distillgate.errors import DistillgateError, FineTuningError, StageError
+from distillgate.tuning import TuningReport
+from distillgate.tuning.endpoint_errors import PATIENCE, lasting, wait_asked_of
 
 if TYPE_CHECKING:
-    from dspy.clients.utils_finetune import TrainDataFormat
-    from openai import OpenAI
     from openai.types.fine_tuning import FineTuningJob
 
-    from distillgate.profiles import Profile
+    from distillgate.config import FineTuning, Model
 
 WAITING = ("validating_files", "queued", "running", "paused")
 """Statuses that a job can leave without a new start."""
 
+ENDED = ("succeeded", "failed", "cancelled", "expired")
+"""Statuses that a job does not leave."""
 
-@dataclass(frozen=True, slots=True)
-class TuningReport:
-    """What a finished job tells of itself."""
+JOBS = "/fine_tuning/jobs"
+"""The API's path of jobs, below the base URL."""
 
-    job_id: str
-    base_model: str
-    tuned_model: str
-    trained_tokens: int
-    """Tokens of the training file times epochs, as the provider counts (and bills) them."""
+ATTEMPTS = 6
+"""Requests for a job before it is given up; pauses double from one second on."""
 
-    seconds: float
-    """From the job's creation to its end, on the provider's clock."""
-
-    losses: tuple[tuple[int, float], ...]
-    """(step, training loss), in order of steps; empty where the provider reports none."""
+Supply = Callable[[str, Mapping[str, Any]], None]
 
 
-class Job(TrainingJob):
-    """DSPy's future of the tuned LM."""
+class OpenAITuner:
+    """Uploads, starts and awaits jobs over the `openai` client.
 
-    def status(self) -> str:
-        """`running` until the result is there."""
-        return "succeeded" if self.done() else "running"
-
-
-class EndpointProvider(Provider):
-    """DSPy's provider interface over the `openai` client and the profile's own endpoint.
-
-    DSPy's own `OpenAIProvider` talks to the module-level client only, sleeps 20 s a look, takes every error for "no
+    DSPy's own `OpenAIProvider` talks to the module-level client only, sleeps 20 s between looks, takes every error for "no
     such job", and returns a name that no longer routes.
     """
 
@@ -63,65 +45,79 @@ class EndpointProvider(Provider):
         suffix: str = "",
         poll_seconds: float = 20.0,
         seed: int | None = None,
-        progress: Callable[[str], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+        supply: Supply = lambda path, body: None,
     ) -> None:
-        """`progress` is told a job's status and newest event whenever they change."""
-        super().__init__()
-        self.finetunable = True
-        self.TrainingJob = Job
-        self.report: TuningReport | None = None
-        """Set when a job has succeeded."""
-        self.content = b""
-        """The training file, JSON Lines, once it was put together."""
-        self.supply: Callable[[str, Mapping[str, Any]], None] = lambda path, body: None
-        """Told the answer of a request that must not be made again: its path and what the endpoint answered to it."""
+        """`tell` is told a job's status and newest event whenever they change; without it, the tuner replays.
+
+        `supply` is told the answer of a request that must not be made again: its path, and what the endpoint answered.
+        """
         self._client = client
         self._suffix = suffix
         self._poll_seconds = poll_seconds
         self._seed = seed
-        self._progress = progress
+        self._tell = tell
+        self._supply = supply
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> EndpointProvider:
-        """DSPy copies programs together with their LMs; the client behind a provider is shared, not copied."""
-        return self
-
-    def finetune(  # an instance method where DSPy has a static one: DSPy calls it on the instance
-        self,
-        job: TrainingJob,
-        model: str,
-        train_data: Sequence[Mapping[str, Any]],
-        train_data_format: TrainDataFormat | None,
-        train_kwargs: Mapping[str, Any] | None = None,
-    ) -> str:
-        """Upload, start, wait; returns the tuned model's name with the provider's prefix.
+    def tune(self, model: str, rows: bytes, hyperparameters: Mapping[str, Any]) -> TuningReport:
+        """Upload, start, wait; `hyperparameters` are sent as they are named.
 
         Raises:
             FineTuningError: the job failed, was cancelled or is gone; carries the provider's reason.
             StageError: its status is unknown, so that it may still succeed.
             OpenAIError: the endpoint refused a request, or did not answer.
         """
-        prefix, _, name = model.partition("/")
-        self.content = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
-        uploaded = self._client.files.create(file=("training.jsonl", self.content), purpose="fine-tune")
-        # hyperparameters go as the profile names them: other endpoints take more than the SDK's types know
-        method: Any = {"type": "supervised", "supervised": {"hyperparameters": dict(train_kwargs or {})}}
-        finished = self._wait(self._start(name, uploaded.id, method).id)
-        self.report = self._reported(finished)
-        return f"{prefix}/{finished.fine_tuned_model}"
+        uploaded = self._client.files.create(file=("training.jsonl", rows), purpose="fine-tune")
+        # endpoints other than OpenAI's take more hyperparameters than the SDK's types know
+        method: Any = {"type": "supervised", "supervised": {"hyperparameters": dict(hyperparameters)}}
 
-    def _start(self, model: str, file: str, method: Any) -> FineTuningJob:
-        start = Start(
-            model=model,
-            training_file=file,
-            method=method,
-            suffix=self._suffix or omit,
-            seed=omit if self._seed is None else self._seed,
-        )
-        if self._progress is None:
-            return start.once(self._client)
-        return start.only_once(self._client, self.supply, self._progress)
+        def start(client: OpenAI) -> FineTuningJob:
+            return client.fine_tuning.jobs.create(
+                model=model,
+                training_file=uploaded.id,
+                method=method,
+                suffix=self._suffix or omit,
+                seed=omit if self._seed is None else self._seed,
+            )
 
-    def _wait(self, job_id: str) -> FineTuningJob:
+        job = start(self._client) if self._tell is None else self._only_once(start, uploaded.id, self._tell)
+        return self._reported(self._finished(job.id))
+
+    def _only_once(
+        self, start: Callable[[OpenAI], FineTuningJob], file: str, tell: Callable[[str], None]
+    ) -> FineTuningJob:
+        """The job over the training file that is there already, else a new one: a second one would be paid for twice.
+
+        A process may have died, or a connection been lost, between a job's start and the answer that names it: then
+        `supply` is given that answer, and the request is not sent again. The client's own retries know nothing of it.
+        """
+        without_retries = self._client.with_options(max_retries=0)
+        self._take_up(file, tell)
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                return start(without_retries)
+            except (APIConnectionError, APIStatusError) as error:
+                if isinstance(error.__cause__, DistillgateError) or _refused(error):
+                    raise
+                if self._take_up(file, tell):
+                    continue
+                pause = _pause(error, attempt)
+                tell(f"the fine-tuning job was not started ({error}); again in {pause:.0f} s")
+                time.sleep(pause)
+        return start(without_retries)
+
+    def _take_up(self, file: str, tell: Callable[[str], None]) -> bool:
+        try:
+            jobs = self._client.fine_tuning.jobs.list(limit=20).data
+        except OpenAIError:
+            return False  # an endpoint that does not list its jobs
+        found = next((job for job in jobs if job.training_file == file and job.status not in ENDED[1:]), None)
+        if found is not None:
+            tell(f"{found.id} runs over this training file already: it is taken up")
+            self._supply(JOBS, found.to_dict())
+        return found is not None
+
+    def _finished(self, job_id: str) -> FineTuningJob:
         told = ""
         while True:
             try:
@@ -140,13 +136,13 @@ class EndpointProvider(Provider):
             if job.status not in WAITING:
                 reason = job.error.message if job.error and job.error.message else "no reason given"
                 raise FineTuningError(f"fine-tuning job {job_id} of {job.model} {job.status}: {reason}")
-            if self._progress:
+            if self._tell:
                 newest = self._client.fine_tuning.jobs.list_events(job_id, limit=1).data
                 now = f"{job_id} {job.status}" + (f": {newest[0].message}" if newest else "")
                 if str(job.status) == "paused":  # a status that the SDK's types do not know
                     now += " (resume or cancel it with its provider; this waits)"
                 if now != told:
-                    self._progress(told := now)
+                    self._tell(told := now)
             time.sleep(self._poll_seconds)
 
     def _reported(self, job: FineTuningJob) -> TuningReport:
@@ -165,18 +161,20 @@ class EndpointProvider(Provider):
         )
 
 
-def make_provider(profile: Profile, key: str, seed: int, tell: Callable[[str], None] | None) -> EndpointProvider:
-    """The provider for the profile's student; without `tell` it replays: it neither waits nor tries again."""
-    from openai import OpenAI
+def make_tuner(
+    student: Model, tuning: FineTuning, key: str, seed: int, tell: Callable[[str], None] | None, supply: Supply
+) -> OpenAITuner:
+    """The tuner at the student's endpoint; without `tell` it replays: it neither waits nor tries again."""
+    client = OpenAI(base_url=student.api_base, api_key=key, max_retries=5 if tell else 0)
+    if student.timeout_seconds:
+        client = client.with_options(timeout=student.timeout_seconds)
+    return OpenAITuner(client, tuning.suffix, tuning.poll_seconds if tell else 0.0, seed, tell, supply)
 
-    tuning = profile.finetuning
-    client = OpenAI(base_url=profile.student.api_base, api_key=key, max_retries=5 if tell else 0)
-    if profile.student.timeout_seconds:
-        client = client.with_options(timeout=profile.student.timeout_seconds)
-    return EndpointProvider(
-        client,
-        suffix=tuning.suffix,
-        poll_seconds=tuning.poll_seconds if tell else 0.0,
-        seed=seed,
-        progress=tell,
-    )
+
+def _refused(error: APIConnectionError | APIStatusError) -> bool:
+    return isinstance(error, APIStatusError) and lasting(error.status_code, {"error": error.body})
+
+
+def _pause(error: APIConnectionError | APIStatusError, attempt: int) -> float:
+    asked = wait_asked_of(error.response.headers) if isinstance(error, APIStatusError) else None
+    return float(2**attempt) if asked is None else min(asked, PATIENCE)

@@ -4,8 +4,8 @@ import datetime
 import shutil
 
 import pytest
+from distillgate.cassette.format import Recording, read, write
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.storage import Recording, read, write
 from distillgate.checks.profile import check_files
 from distillgate.config import load_config
 from distillgate.secrets import known as environment

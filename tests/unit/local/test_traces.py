@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from distillgate.errors import LocalEndpointError
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"

@@ -10,15 +10,15 @@ from distillgate.money.ledger import Economics, StageCost
 from distillgate.report.machine import as_json
 from distillgate.report.run import Run
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import ItemResult, Scorecard
-from distillgate.results.verdict import Verdict
+from distillgate.results.scorecard import Scorecard
+from distillgate.results.gates import Verdict
 
-from tests.reports import GRAPH
+from tests.reports import GRAPH, item
 
 
 def card(stage, bits):
     items = [
-        ItemResult(f"item-{n}", "hard", "a", "a" if bit == "1" else "b", bit == "1", False, {}, 1, 1, 2.0, True)
+        item(f"item-{n}", bit == "1", difficulty="hard", answer="ab"[bit == "0"], expected="a", seconds=2.0)
         for n, bit in enumerate(bits)
     ]
     return Scorecard(stage, f"openai/{stage}", tuple(items), {"data": "sha256:00"})

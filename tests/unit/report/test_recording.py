@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from distillgate.money.figures import Figures
+from distillgate.money.meter import Figures
 from distillgate.report.recording import EVERY, Bar, Lines, progress_line
 
 

@@ -6,9 +6,9 @@ import pytest
 from distillgate.report.run import Run
 from distillgate.report.table import lifecycle_table
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.scorecard import Scorecard
 
-from tests.reports import GRAPH
+from tests.reports import GRAPH, item
 
 TITLES = [GRAPH[stage].title for stage in GRAPH.evaluations]
 
@@ -16,9 +16,9 @@ TITLES = [GRAPH[stage].title for stage in GRAPH.evaluations]
 def card(stage, answers, seconds=0.42, secondary=None, recorded="2026-10-01"):
     """A scorecard of one item a character: `1` is right, `0` is wrong, `-` does not parse; the last is hard."""
     items = [
-        ItemResult(
-            f"item-{n}", "hard" if n == len(answers) - 1 else "easy", "bug", "bug", mark == "1", mark == "-",
-            {"entity_f1": 0.815} if secondary is None else secondary, 500, 100, seconds, n < 3,
+        item(
+            f"item-{n}", mark == "1", difficulty="hard" if n == len(answers) - 1 else "easy", parse_failure=mark == "-",
+            secondary={"entity_f1": 0.815} if secondary is None else secondary, seconds=seconds, alone=n < 3,
         )
         for n, mark in enumerate(answers)
     ]  # fmt: skip
@@ -111,9 +111,9 @@ def test_without_both_programs_nothing_is_said_of_retention():
 
 
 def one_item(secondary):
-    item = ItemResult("item-1", "easy", "bug", "bug", True, False, secondary, 500, 100, 1.0, False)
+    only = item("item-1", True, secondary=secondary, alone=False)
     provenance = {"data": "sha256:0123456789abcdef", "recorded": "2026-10-01"}
-    return report([Scorecard("teacher", "openai/big", (item,), provenance)])
+    return report([Scorecard("teacher", "openai/big", (only,), provenance)])
 
 
 def test_without_hard_items_or_calls_made_alone_there_are_dashes():

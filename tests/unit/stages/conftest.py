@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from distillgate.stages.runtime import one_call_an_answer
+from distillgate.stages.runtime import prepared
+
+from tests.unit.stages.canned import task
 
 
 @pytest.fixture(autouse=True)
 def within_a_stage() -> Iterator[None]:
     """The settings that the lifecycle gives to every stage."""
-    with one_call_an_answer():
+    with prepared(task()):
         yield
 
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import dspy
 import openai
-from distillgate.profiles import ModelSpec
+from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
-from distillgate.tuning.openai_api import EndpointProvider
+from distillgate.tuning.openai_api import OpenAITuner
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -80,16 +80,16 @@ def asked(body: Any) -> str:
     return str(body["messages"][-1]["content"])
 
 
-def lm_at(endpoint: Endpoint, model: str, provider: Any = None) -> dspy.LM:
+def lm_at(endpoint: Endpoint, model: str) -> dspy.LM:
     """A model of the endpoint, asked once and not again when that fails."""
-    return make_lm(ModelSpec(f"openai/{model}", api_base=endpoint.url), NO_KEY, provider, retries=0)
+    return make_lm(Model(model=f"openai/{model}", api_base=endpoint.url), NO_KEY, retries=0)
 
 
 @contextmanager
-def provider_at(endpoint: Endpoint, **options: Any):  # type: ignore[no-untyped-def]
-    """A provider for the endpoint that does not wait between its looks."""
+def tuner_at(endpoint: Endpoint, **options: Any):  # type: ignore[no-untyped-def]
+    """A tuner at the endpoint that does not wait between its looks."""
     with openai.OpenAI(base_url=endpoint.url, api_key="none", max_retries=0) as client:
-        yield EndpointProvider(client, poll_seconds=0, **options)
+        yield OpenAITuner(client, poll_seconds=0, **options)
 
 
 def created(endpoint: Endpoint) -> Any:

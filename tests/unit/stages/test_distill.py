@@ -6,11 +6,12 @@ import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.stages.distill import distill
-from distillgate.stages.runtime import one_call_an_answer
+from distillgate.stages.bootstrap import distill
+from distillgate.stages.runtime import prepared
 from news.task import ClassifyNews, task
 
-from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, created, lm_at, provider_at
+from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, created, lm_at, tuner_at
+from tests.unit.stages.stand import Stand
 
 KEPT = {
     "politics": "On Monday the parliament of Norway held a vote on the treaty.",
@@ -39,7 +40,7 @@ def reply(body):
 
 def rows(articles, labels):
     return [
-        dspy.Example(article=article, category=labels.get(name, name)).with_inputs("article")
+        dspy.Example(id=name, article=article, category=labels.get(name, name)).with_inputs("article")
         for name, article in articles.items()
     ]
 
@@ -63,9 +64,11 @@ def distilled(connect):
     """The endpoint after a distillation, and the distillation."""
     endpoint = connect(Wayward(reply))
     teacher, train = optimised(lm_at(endpoint, "teacher")), rows(KEPT, {}) + rows(DROPPED, LABELS)
-    with provider_at(endpoint) as provider, one_call_an_answer():
-        student = lm_at(endpoint, "student", provider)
-        return endpoint, distill(teacher, student, provider, task, train, {"n_epochs": 3}, num_threads=2)
+    with tuner_at(endpoint) as tuner, prepared(task):
+        models = {"teacher": lm_at(endpoint, "teacher"), "student": lm_at(endpoint, "student")}
+        stand = Stand(task, {"train": train}, models, {"optimize": teacher}, tunes=tuner)
+        stand.hyperparameters, stand.num_threads = {"n_epochs": 3}, 2
+        return endpoint, distill(stand)
 
 
 @pytest.fixture(scope="module")

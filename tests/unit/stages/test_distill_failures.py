@@ -5,14 +5,15 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from distillgate.errors import FineTuningError, StageError
-from distillgate.stages.distill import distill
+from distillgate.stages.bootstrap import distill
 from dspy.utils.exceptions import LMError
 from news.task import task
 
-from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at, provider_at
+from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at, tuner_at
+from tests.unit.stages.stand import Stand
 
 TRAIN = [
-    dspy.Example(article=article, category=category).with_inputs("article")
+    dspy.Example(id=category, article=article, category=category).with_inputs("article")
     for article, category in {
         "On Monday the parliament of Norway held a vote on the treaty.": "politics",
         "In Lyon the coach of Olympique praised a late goal in the match.": "sports",
@@ -26,10 +27,9 @@ def run(connect):
     """Distil a plain teacher of the endpoint over two rows."""
 
     def run(endpoint):
-        teacher = task.program()
-        teacher.set_lm(lm_at(connect(endpoint), "teacher"))
-        with provider_at(endpoint) as provider:
-            return distill(teacher, lm_at(endpoint, "student", provider), provider, task, TRAIN, {})
+        models = {name: lm_at(connect(endpoint), name) for name in ("teacher", "student")}
+        with tuner_at(endpoint) as tuner:
+            return distill(Stand(task, {"train": TRAIN}, models, {"optimize": task.program()}, tunes=tuner))
 
     return run
 

@@ -4,10 +4,10 @@ import threading
 
 import dspy
 import pytest
-from distillgate.stages.evaluate import evaluate
 from dspy.utils.exceptions import LMError
 
 from tests.unit.stages.canned import Canned, examples, in_fields, program, task
+from tests.unit.stages.stand import scored
 
 NONSENSE = "Well, that depends."
 UNPARSED = [
@@ -26,7 +26,7 @@ EVERYWHERE = [
 
 def one(answer, **changes):
     """The result of the only item, to which the model says `answer`."""
-    (result,) = evaluate(program(Canned({"q00": answer})), examples(1), task(**changes))
+    (result,) = scored(program(Canned({"q00": answer})), examples(1), task(**changes)).items
     return result
 
 
@@ -40,7 +40,7 @@ def test_results_stand_in_the_order_of_the_examples_whoever_finishes_first(alone
             assert later is None or later.wait(5)
             done[question].set()
 
-    results = evaluate(program(Canned(during=in_reverse)), examples(4 + alone), task(), num_threads=4, alone=alone)
+    results = scored(program(Canned(during=in_reverse)), examples(4 + alone), task(), num_threads=4, alone=alone).items
     assert [(item.id, item.answer) for item in results] == [(f"item-{n:02}", f"a{n:02}") for n in range(4 + alone)]
 
 
@@ -67,7 +67,7 @@ def test_an_answer_that_does_not_parse_is_wrong_whatever_the_metric_says(answer)
 
 def test_the_items_after_an_unparsed_one_are_evaluated():
     answers = dict.fromkeys(["q00", "q02"], NONSENSE)
-    results = evaluate(program(Canned(answers)), examples(4), task())
+    results = scored(program(Canned(answers)), examples(4), task()).items
     assert [item.correct for item in results] == [False, True, False, True]
 
 
@@ -94,7 +94,7 @@ def test_the_calls_of_an_item_add_up():
             self.ask(question=question)
             return self.ask(question=question)
 
-    results = evaluate(Twice(), examples(2), task())
+    results = scored(Twice(), examples(2), task()).items
     assert [(item.prompt_tokens, item.completion_tokens, item.seconds) for item in results] == [(20, 6, 1.0)] * 2
 
 
@@ -102,20 +102,20 @@ def test_the_calls_of_an_item_add_up():
 def test_one_failed_call_among_many_is_never_a_wrong_answer(position, threads):
     answers = {f"q{position:02}": RuntimeError("the line is dead")}
     with pytest.raises(Exception, match=r"the line is dead|cancelled due to errors"):
-        evaluate(program(Canned(answers)), examples(20), task(), num_threads=threads)
+        scored(program(Canned(answers)), examples(20), task(), num_threads=threads)
 
 
 def test_no_call_follows_a_failed_one():
     engine = Canned({"q03": RuntimeError("the line is dead")})
     with pytest.raises(Exception, match=r"the line is dead|cancelled due to errors"):
-        evaluate(program(engine), examples(20), task())
+        scored(program(engine), examples(20), task())
     assert engine.order == ["q00", "q01", "q02", "q03"]
 
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_what_a_call_raises_is_what_the_stage_raises(threads):
     with pytest.raises(LMError, match="the line is dead"):
-        evaluate(program(Canned({"q03": RuntimeError("the line is dead")})), examples(8), task(), num_threads=threads)
+        scored(program(Canned({"q03": RuntimeError("the line is dead")})), examples(8), task(), num_threads=threads)
 
 
 def test_an_error_of_the_metric_is_no_wrong_answer_either():
@@ -123,7 +123,7 @@ def test_an_error_of_the_metric_is_no_wrong_answer_either():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        evaluate(program(Canned()), examples(3), task(metric=broken))
+        scored(program(Canned()), examples(3), task(metric=broken))
 
 
 def test_every_field_of_each_answer_is_kept_for_who_asks_and_the_text_of_one_that_does_not_parse():
@@ -136,9 +136,7 @@ def test_every_field_of_each_answer_is_kept_for_who_asks_and_the_text_of_one_tha
             said = self.ask(question=question)
             return dspy.Prediction(answer=said.answer, names=("A", "B"), odd={1: threading.Lock})
 
-    outputs = {}
-    evaluate(Several(), examples(2), task(), outputs=outputs)
-    assert outputs == {
+    assert scored(Several(), examples(2), task()).outputs == {
         "item-00": {"answer": "a00", "names": ["A", "B"], "odd": {"1": str(threading.Lock)}},
         "item-01": {"answer as it came": NONSENSE},
     }

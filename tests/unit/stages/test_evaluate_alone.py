@@ -4,9 +4,9 @@ import threading
 from contextlib import suppress
 
 import pytest
-from distillgate.stages.evaluate import evaluate
 
 from tests.unit.stages.canned import Canned, examples, program, task
+from tests.unit.stages.stand import scored
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.unit.stages.canned import Canned, examples, program, task
 )
 def test_the_items_that_run_alone_are_spread_over_the_split_and_run_first(count, alone, first):
     engine = Canned()
-    evaluate(program(engine), examples(count), task(), alone=alone)
+    scored(program(engine), examples(count), task(), alone=alone)
     rest = [n for n in range(count) if n not in first]
     assert engine.order == [f"q{n:02}" for n in [*first, *rest]]
 
@@ -36,7 +36,7 @@ def test_the_items_that_run_alone_never_meet():
             crossing.wait(0.05)
             met.append(question)
 
-    evaluate(program(Canned(during=look_round)), examples(3), task(), num_threads=3, alone=3)
+    scored(program(Canned(during=look_round)), examples(3), task(), num_threads=3, alone=3)
     assert met == []
 
 
@@ -45,7 +45,7 @@ def mixed():
     """Two items of ten alone; the other eight meet in fours, or the model gives up."""
     meeting = threading.Barrier(4, timeout=5)
     engine = Canned(during=lambda question: question in ("q00", "q05") or meeting.wait())
-    return evaluate(program(engine), examples(10), task(), num_threads=4, alone=2)
+    return scored(program(engine), examples(10), task(), num_threads=4, alone=2).items
 
 
 def test_the_others_run_as_many_at_a_time_as_there_are_threads(mixed):

@@ -5,9 +5,8 @@ import traceback
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.config import load_config
+from distillgate.config import Model, load_config
 from distillgate.errors import ConfigError
-from distillgate.profiles import ModelSpec
 from distillgate.run.models import NO_KEY, api_key, make_lm
 from distillgate.tuning.openai_api import EndpointProvider
 from dspy.utils.exceptions import LMAuthError, LMServerError
@@ -47,7 +46,7 @@ def endpoint(connect):
 
 @pytest.fixture
 def spec(endpoint):
-    return ModelSpec("openai/teacher", api_base=endpoint.url, api_key_env="NEWS_KEY")
+    return Model("openai/teacher", api_base=endpoint.url, api_key_env="NEWS_KEY")
 
 
 def test_the_same_question_is_asked_again(endpoint, spec):
@@ -70,7 +69,7 @@ def test_the_key_is_sent_to_the_endpoint(endpoint, spec):
 
 
 def test_temperature_and_length_are_those_of_the_profile(endpoint):
-    make_lm(ModelSpec("openai/teacher", api_base=endpoint.url, temperature=0.25, max_tokens=77), KEY)("ping")
+    make_lm(Model("openai/teacher", api_base=endpoint.url, temperature=0.25, max_tokens=77), KEY)("ping")
     body = endpoint.bodies[-1]
     assert (body["temperature"], body.get("max_tokens", body.get("max_completion_tokens"))) == (0.25, 77)
 
@@ -88,7 +87,7 @@ def test_engine_and_cache_are_named_and_not_left_to_chance(spec):
 
 
 def test_a_model_without_an_endpoint_of_its_own_goes_to_its_provider():
-    assert "api_base" not in make_lm(ModelSpec("openai/teacher"), KEY).kwargs
+    assert "api_base" not in make_lm(Model("openai/teacher"), KEY).kwargs
 
 
 def test_the_provider_tunes_the_model(spec):
@@ -111,19 +110,19 @@ def test_where_a_key_comes_from(environment, dotenv, found, tmp_path, monkeypatc
         monkeypatch.setenv("NEWS_KEY", environment)
     if dotenv is not None:
         (tmp_path / ".env").write_text(f"NEWS_KEY={dotenv}\n", "utf-8")
-    assert api_key(ModelSpec("openai/teacher", api_key_env="NEWS_KEY"), tmp_path) == found
+    assert api_key(Model("openai/teacher", api_key_env="NEWS_KEY"), tmp_path) == found
 
 
 def test_an_endpoint_without_keys_gets_none_of_yours(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert api_key(ModelSpec("openai/teacher"), tmp_path) == NO_KEY
+    assert api_key(Model("openai/teacher"), tmp_path) == NO_KEY
 
 
 def test_a_missing_key_is_an_error_that_names_model_variable_and_file(tmp_path, monkeypatch):
     monkeypatch.delenv("NEWS_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(ConfigError, match=r"openai/teacher needs a key, but NEWS_KEY is not set; .* \.env"):
-        api_key(ModelSpec("openai/teacher", api_key_env="NEWS_KEY"), tmp_path)
+        api_key(Model("openai/teacher", api_key_env="NEWS_KEY"), tmp_path)
 
 
 @pytest.mark.parametrize("show", [repr, str])
@@ -132,7 +131,7 @@ def test_settings_do_not_show_the_key(show, tmp_path, monkeypatch):
     (tmp_path / ".env").write_text(f"NEWS_KEY={KEY}\n", "utf-8")
     monkeypatch.delenv("DISTILLGATE_PROFILE", raising=False)
     settings = load_config(tmp_path)
-    assert api_key(settings.profile.teacher, tmp_path) == KEY
+    assert api_key(settings.profile.model("teacher"), tmp_path) == KEY
     assert KEY not in show(settings)
 
 

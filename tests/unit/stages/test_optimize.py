@@ -1,14 +1,19 @@
 """An optimised program carries demonstrations, follows from its seed, and stays plain DSPy."""
 
+import dataclasses
+
 import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.stages.optimize import optimize
-from distillgate.stages.runtime import one_call_an_answer
-from news.task import task
+from distillgate.stages.mipro import optimize
+from distillgate.stages.runtime import prepared
+from news.task import task as news
 
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at
+from tests.unit.stages.stand import Stand
+
+task = dataclasses.replace(news, labeled_demos=0)
 
 TRAIN = {
     "On Monday the parliament of Norway held a vote on the treaty.": "politics",
@@ -25,7 +30,7 @@ DEV = {
 
 def rows(articles):
     return [
-        dspy.Example(article=article, category=category, entities=[article.split()[1]]).with_inputs("article")
+        dspy.Example(id=article[:8], article=article, category=category, entities=[article.split()[1]]).with_inputs("article")
         for article, category in articles.items()
     ]
 
@@ -40,8 +45,8 @@ def needs_demonstrations(body):
 
 
 def run(endpoint, dev, seed=9):
-    with one_call_an_answer():
-        return optimize(lm_at(endpoint, "teacher"), task, rows(TRAIN), dev, seed)
+    with prepared(task):
+        return optimize(Stand(task, {"train": rows(TRAIN), "dev": dev}, {"teacher": lm_at(endpoint, "teacher")}, seed=seed))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +55,9 @@ def watched(connect):
     endpoint = connect(Wayward(needs_demonstrations))
     endpoint.delay = 0.01
     teacher = lm_at(endpoint, "teacher")
-    with one_call_an_answer():
-        return endpoint, teacher, optimize(teacher, task, rows(TRAIN), rows(DEV), seed=9, num_threads=3)
+    stand = Stand(task, {"train": rows(TRAIN), "dev": rows(DEV)}, {"teacher": teacher}, num_threads=3)
+    with prepared(task):
+        return endpoint, teacher, optimize(stand)
 
 
 def test_demonstrations_that_help_are_in_the_program(watched):

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from distillgate.cassette.lines import Interaction
+from distillgate.cassette.format import Recording, write
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.cassette.storage import Recording, write
 from vcr.serializers import yamlserializer
 
 
@@ -40,9 +40,7 @@ def test_an_exported_file_is_overwritten_with_force(run, tmp_path):
     ("options", "says"),
     [
         pytest.param(["teacher"], "no tape of teacher; it has: student. Record with: pytest", id="one-stage"),
-        pytest.param(
-            ["--profile", "cloud"], "profile 'cloud' has no tape of teacher, .*; it has: none", id="none"
-        ),
+        pytest.param(["--profile", "cloud"], "profile 'cloud' has no tape of teacher, .*; it has: none", id="none"),
         pytest.param(["pupil"], "no stage 'pupil'; stages: teacher, optimize", id="no-stage"),
     ],
 )

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from distillgate.cassette.storage import read
+from distillgate.cassette.format import read
 from distillgate.config import load_config
 from distillgate.run.lifecycle import Lifecycle
 

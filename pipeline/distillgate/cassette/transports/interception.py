@@ -21,9 +21,15 @@ import orjson
 from vcr.request import Request
 
 from distillgate.cassette.guard import guarded
-from distillgate.cassette.transports.dspy_engine import dspy_async_stub, dspy_stub
-from distillgate.cassette.transports.httpx_client import httpx_async_stub, httpx_stub
-from distillgate.cassette.transports.stubs import Answer, Answers, Recorder
+from distillgate.cassette.transports.stubs import (
+    Answer,
+    Answers,
+    Recorder,
+    dspy_async_stub,
+    dspy_stub,
+    httpx_async_stub,
+    httpx_stub,
+)
 from distillgate.errors import InterceptionError
 
 Patch = tuple[object, str, Callable[..., Any]]
@@ -67,29 +73,40 @@ def prove() -> None:
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     for kind, ask in (("call", _ask), ("async call", _ask_async)):
-        _prove(kind, ask)
+        prove_hook(f"the {kind}", functools.partial(_reaches_the_recorder, ask))
 
 
-def _prove(kind: str, ask: Callable[[Any], Any]) -> None:
+def prove_hook(what: str, works: Callable[[], bool]) -> None:
+    """Prove that the installed DSPy still calls a private hook that a result depends on.
+
+    `works` exercises the hook and says whether it was reached; `what` names it in the message.
+
+    Raises:
+        InterceptionError: it was not, or `works` failed.
+    """
+    import dspy
+
+    try:
+        reason = "" if works() else "it is not reached"
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    if reason:
+        raise InterceptionError(
+            f"DSPy {dspy.__version__} is not intercepted ({what}: {reason}). Proved with dspy>=3.4.1,<3.5: "
+            "install such a version"
+        )
+
+
+def _reaches_the_recorder(ask: Callable[[Any], Any]) -> bool:
     import dspy
 
     probe = _Probe()
-    reason, answers = f"the {kind} did not reach the recorder", None
-    try:
-        with ExitStack() as stack:
-            for target, name, replacement in _dspy_patches(probe):
-                stack.enter_context(mock.patch.object(target, name, replacement))
-            url = "http://probe.invalid/v1"
-            answers = ask(
-                dspy.LM("openai/probe", api_base=url, api_key="probe", cache=False, num_retries=0, engine="lm15")
-            )
-    except Exception as error:
-        reason = f"{kind}: {type(error).__name__}: {error}"
-    if not probe.hit or answers != ["pong"]:
-        raise InterceptionError(
-            f"DSPy {dspy.__version__} is not intercepted ({reason}). Proved with dspy>=3.4.1,<3.5: "
-            "install such a version"
-        )
+    with ExitStack() as stack:
+        for target, name, replacement in _dspy_patches(probe):
+            stack.enter_context(mock.patch.object(target, name, replacement))
+        url = "http://probe.invalid/v1"
+        lm = dspy.LM("openai/probe", api_base=url, api_key="probe", cache=False, num_retries=0, engine="lm15")
+        return bool(ask(lm) == ["pong"]) and probe.hit
 
 
 def _ask(lm: Any) -> Any:

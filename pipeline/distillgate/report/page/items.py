@@ -77,7 +77,7 @@ def _outcome(answers: list[ItemResult]) -> str:
         return "lost" if student < teacher else "gained" if student > teacher else "as good"
     if len(answers) == 1:
         return "right" if answers[0].correct else "wrong"
-    right = answers[0].correct, answers[1].correct
+    right = bool(answers[0].correct), bool(answers[1].correct)
     return {(True, True): "both right", (True, False): "lost", (False, True): "gained"}.get(right, "both wrong")
 
 

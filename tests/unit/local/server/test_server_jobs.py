@@ -143,11 +143,13 @@ def test_hyperparameters_reach_the_training(
 
 
 REFUSED = [
-    pytest.param({"hyperparameters": {"n_epochs": 0}}, "n_epochs must be 'auto' or a whole number", id="zero"),
-    pytest.param({"hyperparameters": {"n_epochs": 1.5}}, "whole number", id="fraction"),
+    pytest.param({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs must be above 0", id="zero"),
+    pytest.param({"hyperparameters": {"n_epochs": 1.5}}, "n_epochs must be a whole number", id="fraction"),
     pytest.param({"hyperparameters": {"batch_size": "many"}}, "batch_size", id="text"),
     pytest.param({"hyperparameters": {"learning_rate_multiplier": -1}}, "learning_rate_multiplier", id="negative"),
-    pytest.param({"hyperparameters": {"epochs": 1}}, "unknown key 'epochs'", id="unknown"),
+    pytest.param(
+        {"hyperparameters": {"epochs": 1}}, "hyperparameters.epochs is unknown; valid: batch_size", id="unknown"
+    ),
     pytest.param({"method": {"type": "dpo"}}, "supervised", id="method"),
     pytest.param(
         {
@@ -157,7 +159,7 @@ REFUSED = [
         "disagree on n_epochs",
         id="contradiction",
     ),
-    pytest.param({"suffix": "../x"}, "suffix must be", id="suffix"),
+    pytest.param({"suffix": "../x"}, "suffix = '../x' must be", id="suffix"),
     pytest.param({"seed": -1}, "seed must be", id="seed"),
 ]
 

@@ -1,0 +1,133 @@
+"""One request and its answer: from what came over the wire to what a tape holds, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from vcr.filters import decode_response
+
+from distillgate.calls import Call, Purpose
+from distillgate.cassette.dialects import model_of, rebuilt, reduced, tokens
+from distillgate.cassette.request import Canonical, as_text, is_text, parsed
+
+JSON = "application/json"
+LAST_EVENT = "data: [DONE]"
+"""What ends a stream of completion events (OpenAI's API reference, "Streaming")."""
+BAD_GATEWAY = 502
+"""What clients take for a passing failure of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One request and its answer."""
+
+    request: Canonical
+    status: int
+    content_type: str
+    body: Any
+    """Parsed JSON, of a chat completion as `dialects.reduced` leaves it; `{"text": …}` for anything else."""
+
+    seconds: float
+    """Wall-clock seconds that the answer took while recording; 0.0 where they are not known (an imported cassette)."""
+
+    in_flight: int
+    """The most calls that were under way at any moment while this one was, itself included."""
+
+    item: str = ""
+    """Id of the row that the call was made for; empty where it was made for none."""
+
+    purpose: Purpose = "program"
+
+
+def from_vcr(asked: Canonical, response: dict[str, Any], seconds: float, in_flight: int) -> Interaction:
+    """The interaction that an endpoint's answer makes, uncompressed and without what no client reads."""
+    response = decode_response(response)
+    status, raw = response["status"]["code"], response["body"]["string"]
+    content_type, body = _content_type(response["headers"]), parsed(raw)
+    if is_text(body):
+        # {"text": …} is how a tape holds text, but may also be a JSON value: the content type must tell which it is.
+        if not _is_json(content_type):
+            body = as_text(raw)
+        elif body == as_text(raw):
+            content_type = "text/plain"
+    if asked.chats and status < 400:
+        body = reduced(body, model_of(asked.path, asked.body))
+    return Interaction(asked, status, content_type, body, round(seconds, 4), in_flight)
+
+
+def to_vcr(interaction: Interaction) -> dict[str, Any]:
+    """The answer as a client gets it in replay, in vcrpy's form."""
+    body, content_type = interaction.body, interaction.content_type
+    if is_text(body) and not _is_json(content_type):
+        raw = body["text"].encode()
+    else:
+        raw = orjson.dumps(rebuilt(body) if interaction.request.chats and interaction.status < 400 else body)
+    return {
+        "status": {"code": interaction.status, "message": "OK"},
+        "headers": {"content-type": [content_type]},
+        "body": {"string": raw},
+    }
+
+
+def call_of(interaction: Interaction) -> Call | None:
+    """The completion or embedding that an interaction is; None for any other request."""
+    model = model_of(interaction.request.path, interaction.request.body)
+    if model is None or (used := tokens(interaction.body)) is None:
+        return None
+    return Call(
+        model,
+        used.prompt,
+        used.completion,
+        interaction.seconds,
+        interaction.in_flight,
+        used.cached,
+        interaction.item,
+        interaction.purpose,
+    )
+
+
+def judged(interaction: Interaction, response: dict[str, Any]) -> Interaction:
+    """Turn a 200 without a usable completion into a 502, so that the client asks again and nothing is recorded.
+
+    `response` becomes that error for the caller too. Any other interaction is returned as it is.
+    """
+    fault = _fault(interaction)
+    if fault is None:
+        return interaction
+    body = {"error": {"message": fault, "type": "server_error", "code": "no_answer"}}
+    response["status"] = {"code": BAD_GATEWAY, "message": "Bad Gateway"}
+    response["headers"] = {"content-type": [JSON]}
+    response["body"] = {"string": orjson.dumps(body)}
+    return dataclasses.replace(interaction, status=BAD_GATEWAY, content_type=JSON, body=body)
+
+
+def _fault(interaction: Interaction) -> str | None:
+    asked, body = interaction.request, interaction.body
+    if not asked.chats or interaction.status >= 400:
+        return None
+    if asked.body.get("stream") and is_text(body):
+        return None if LAST_EVENT in body["text"] else "the endpoint's stream of events ended before its last one"
+    if not isinstance(body, dict) or is_text(body):
+        return "the endpoint answered 200 with a body that is not the JSON of a completion (cut off or malformed)"
+    if isinstance(error := body.get("error"), dict):
+        return f"the endpoint answered 200 with an error: {error.get('message') or error}"
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        return "the endpoint answered 200 with no choices, so there is no completion to record"
+    if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
+        return "the endpoint answered 200 with a choice that holds no message"
+    return None
+
+
+def _content_type(headers: dict[str, list[str]]) -> str:
+    for name, values in headers.items():
+        if name.lower() == "content-type":
+            return values[0].partition(";")[0].strip()
+    return JSON
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.lower() == JSON or content_type.lower().endswith("+json")

@@ -1,0 +1,127 @@
+"""Run a program over the test split and score every item."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import dspy
+from dspy.evaluate import Evaluate
+from dspy.utils.exceptions import AdapterParseError
+
+from distillgate.calls import Call
+from distillgate.results.score import Score
+from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard, timed
+from distillgate.stages.runtime import attributed, scored
+from distillgate.stages.spec import Context
+from distillgate.task import Task
+
+
+def evaluate(context: Context, program: dspy.Module) -> Scorecard:
+    """Score `program`, its models set, on the test split; the results stand in the order of its rows.
+
+    `context.alone` items, spread evenly over the split, run first and one at a time: their seconds are the model's and
+    not those of a queue.
+
+    Raises:
+        Exception: whatever a call or the metric raises, except for an answer that does not parse, which is a result of
+            its own.
+    """
+    examples = context.examples("test")
+    alone = min(context.alone, len(examples))
+    step = len(examples) / alone if alone else 0.0
+    first = {int(index * step) for index in range(alone)}
+    rest = [index for index in range(len(examples)) if index not in first]
+    results: dict[int, ItemResult] = {}
+    outputs: dict[str, dict[str, Any]] = {}
+    for indices, threads in ((sorted(first), 1), (rest, context.num_threads)):
+        if indices:
+            answers = _answers(context, program, [examples[index] for index in indices], threads)
+            for index, answer in zip(indices, answers, strict=True):
+                results[index] = _result(examples[index], answer, context.task)
+                outputs[examples[index].id] = _fields(answer)
+    return Scorecard(
+        context.stage.name,
+        program.predictors()[0].lm.model,
+        tuple(results[index] for index in range(len(examples))),
+        context.provenance,
+        outputs,
+    )
+
+
+class _Asked(dspy.Module):
+    """Runs a program on whole rows, so that each call is known to belong to its item, and scores each answer."""
+
+    def __init__(self, context: Context, program: dspy.Module) -> None:
+        super().__init__()
+        self.program = program
+        self.error: Exception | None = None
+        """The first that an item ended in; DSPy's Evaluate keeps it to its log."""
+        self._score = scored(context)
+
+    def forward(self, example: dspy.Example) -> dspy.Prediction:
+        try:
+            with attributed(str(example.id), "program") as calls:
+                try:
+                    answer, unparsed = self.program(**example.inputs()), None
+                except AdapterParseError as error:
+                    answer, unparsed = dspy.Prediction(), error.lm_response or ""
+            with attributed(str(example.id)):
+                score = Score(0.0, False) if unparsed is not None else self._score(example, answer)
+        except Exception as error:
+            self.error = self.error or error
+            raise
+        return dspy.Prediction(answer=answer, unparsed=unparsed, verdict=score, calls=tuple(calls))
+
+
+def _answers(
+    context: Context, program: dspy.Module, examples: Sequence[dspy.Example], num_threads: int
+) -> list[dspy.Prediction]:
+    asked = _Asked(context, program)
+    rows = [dspy.Example(example=example).with_inputs("example") for example in examples]
+    runner = Evaluate(devset=rows, metric=lambda row, prediction: 0.0, num_threads=num_threads, max_errors=1)
+    logging.getLogger("dspy.evaluate.evaluate").setLevel(logging.WARNING)
+    try:
+        outcome = runner(asked)
+    except Exception as error:
+        if asked.error is not None:
+            raise asked.error from error
+        raise
+    return [prediction for _, prediction, _ in outcome.results]
+
+
+def _result(example: dspy.Example, prediction: dspy.Prediction, task: Task) -> ItemResult:
+    answer, score, calls = prediction.answer, prediction.verdict, tuple[Call, ...](prediction.calls)
+    failed = prediction.unparsed is not None
+    return ItemResult(
+        id=example.id,
+        difficulty=example.difficulty,
+        expected=example[task.label],
+        answer="" if failed else str(answer[task.label]),
+        score=score.value,
+        correct=score.correct,
+        parse_failure=failed,
+        secondary={name: 0.0 if failed else round(own(example, answer), 4) for name, own in task.secondary.items()},
+        calls=len(calls),
+        prompt_tokens=sum(call.prompt_tokens for call in calls),
+        completion_tokens=sum(call.completion_tokens for call in calls),
+        cached_tokens=sum(call.cached_tokens for call in calls),
+        seconds=sum(call.seconds for call in calls),
+        alone=timed(calls),
+    )
+
+
+def _fields(prediction: dspy.Prediction) -> dict[str, Any]:
+    if prediction.unparsed is not None:
+        return {UNPARSED: prediction.unparsed}
+    return {name: _plain(value) for name, value in prediction.answer.items()}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold as it is, anything else as its text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(child) for child in value]
+    return {str(key): _plain(child) for key, child in value.items()} if isinstance(value, dict) else str(value)

@@ -1,0 +1,72 @@
+"""A stage's context without a lifecycle: models, rows and earlier results of the test's choice, and no tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import dspy
+from distillgate.results.scorecard import Scorecard
+from distillgate.stages.evaluate import STUDENT_PLAIN
+from distillgate.stages.scoring import evaluate
+from distillgate.stages.spec import Role, Stage
+from distillgate.task import Task
+from distillgate.tuning import Tuner
+
+
+@dataclass
+class Stand:
+    task: Task
+    splits: Mapping[str, list[dspy.Example]] = field(default_factory=dict)
+    models: Mapping[str, dspy.LM] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+    stage: Stage = STUDENT_PLAIN
+    seed: int = 9
+    num_threads: int = 1
+    alone: int = 0
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    patience: float = 0.0
+    recording: bool = False
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    tunes: Tuner | None = None
+    told: list[str] = field(default_factory=list)
+
+    def result(self, stage: str) -> Any:
+        return self.results[stage]
+
+    def examples(self, split: str) -> list[dspy.Example]:
+        return list(self.splits[split])
+
+    def lm(self, role: Role, predictor: str = "") -> dspy.LM:
+        return self.models.get(role.name) or self.models[role.fallback]
+
+    def key(self, role: Role) -> str:
+        return "none"
+
+    def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
+        copied = program.deepcopy()
+        copied.set_lm(self.lm(role))
+        return copied
+
+    def judge(self) -> dspy.LM | None:
+        return self.models.get("judge")
+
+    def tuner(self) -> Tuner:
+        assert self.tunes
+        return self.tunes
+
+    def tell(self, message: str) -> None:
+        self.told.append(message)
+
+    def aside(self) -> Any:
+        return nullcontext()
+
+    def forget(self, matches: Callable[[str], object]) -> None:
+        pass
+
+
+def scored(program: dspy.Module, rows: list[dspy.Example], task: Task, **options: Any) -> Scorecard:
+    """The scorecard of a program whose models are set."""
+    return evaluate(Stand(task, {"test": rows}, **options), program)
