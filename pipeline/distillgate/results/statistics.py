@@ -182,13 +182,13 @@ class PairedScores:
         """
         import numpy as np
 
-        teacher, student = np.array(self.teacher), np.array(self.student)
-        farthest = np.abs(student - teacher).max()
-        teacher = np.append(teacher, [teacher.mean()] * 2)
-        student = np.append(student, teacher[-2:] + np.array([farthest, -farthest]))
-        n, draw = len(teacher), np.random.default_rng(SEED)
-        weights = draw.multinomial(n, np.full(n, 1 / n), RESAMPLES)  # how often each pair is drawn
-        teachers, students = weights @ teacher / n, weights @ student / n
+        pairs = np.array([self.teacher, self.student])
+        farthest, middle = np.abs(pairs[1] - pairs[0]).max(), pairs[0].mean()
+        pairs = np.append(pairs, [[middle, middle], [middle + farthest, middle - farthest]], axis=1)
+        n, draw, batches = pairs.shape[1], np.random.default_rng(SEED), 100
+        size = (RESAMPLES // batches, n)
+        means = [pairs[:, draw.integers(n, size=size)].mean(axis=2) for _ in range(batches)]
+        teachers, students = np.concatenate(means, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             both = students - teachers, np.maximum(students / teachers, 0.0)
         tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]

@@ -12,7 +12,8 @@ import pytest
 from distillgate.config import Gate
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import measure
-from distillgate.results.scorecard import ItemResult, Scorecard
+
+from tests.cards import marked
 
 TEACHER = 0.94
 BOTH_WRONG = 0.5
@@ -23,7 +24,7 @@ FORMS = {
     "retention surely ≥ 0.90": Gate("retention", 0.9, sure=True),
     "less than 5 points lost, surely": Gate("non_inferiority", -0.05, sure=True),
 }
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\d[\d,]*) \| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", re.MULTILINE)
 
 
@@ -37,21 +38,27 @@ def worlds(n, retention, count, seed):
 
 
 def comparison(counts):
-    def card(stage, bits):
-        items = [
-            ItemResult(str(i), "easy", "a", "a" if right else "b", bool(right), False, {}, 1, 1, 1.0, True)
-            for i, right in enumerate(bits)
-        ]
-        return Scorecard(stage, stage, tuple(items), {})
-
     kinds = np.repeat(np.arange(4), counts)
-    return Comparison(card("optimized", kinds < 2), card("distilled", (kinds == 0) | (kinds == 2)), 1.0, 1.0)
+    right = {"optimized": (0, 1), "distilled": (0, 2)}
+    return Comparison(
+        *(marked(stage, "".join("01"[kind in by] for kind in kinds)) for stage, by in right.items())
+    )
+
+
+class Seen:
+    """What a gate is measured on: a comparison alone."""
+
+    def __init__(self, compared):
+        self.compared = lambda: compared
+
+    def about(self, item):
+        return ""
 
 
 def red(n, retention, count, seed=9):
     """Share of worlds in which each form of the gate does not hold."""
     seen = [comparison(counts) for counts in worlds(n, retention, count, seed)]
-    return [sum(not measure(gate, lambda one=one: one, None).passed for one in seen) / count for gate in FORMS.values()]
+    return [sum(not measure(gate, Seen(one)).passed for one in seen) / count for gate in FORMS.values()]
 
 
 def table():

@@ -5,23 +5,18 @@ import math
 import pytest
 from distillgate.errors import StageError
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.statistics import Paired, PairedScores
+
+from tests.cards import card, graded, item, marked
 
 
-def card(stage, answers, seconds=1.0, alone=True):
-    """A scorecard of one item a character: `1` is right, `0` is wrong."""
-    items = [
-        ItemResult(f"item-{n}", "easy", "bug", "bug", bit == "1", False, {}, 500, 100, seconds, alone)
-        for n, bit in enumerate(answers)
-    ]
-    return Scorecard(stage, f"openai/{stage}", tuple(items), {})
+def compare(teacher, student, costs=(2.25, 0.27), seconds=(2.0, 0.5)):
+    marks = zip(("optimized", "distilled"), (teacher, student), seconds, strict=True)
+    return Comparison(*(marked(stage, answers, seconds=each) for stage, answers, each in marks), *costs)
 
 
-def compare(teacher, student, seed=0, costs=(2.25, 0.27), seconds=(2.0, 0.5)):
-    return Comparison(card("optimized", teacher, seconds[0]), card("distilled", student, seconds[1]), *costs, seed=seed)
-
-
-IRREGULAR = ("1110111101" * 20, "1101111001" * 20)
+def compare_graded(teacher, student):
+    return Comparison(graded("optimized", teacher), graded("distilled", student))
 
 
 @pytest.mark.parametrize(
@@ -62,52 +57,48 @@ def test_results_over_different_items_are_refused(student):
 
 
 def test_results_in_another_order_are_refused():
-    teacher = card("optimized", "11")
-    student = Scorecard("distilled", "openai/little", tuple(reversed(card("", "11").items)), {})
+    teacher = marked("optimized", "11")
+    student = card(*reversed(teacher.items), stage="distilled")
     with pytest.raises(StageError, match="different items"):
         Comparison(teacher, student, 1.0, 1.0)
 
 
-def test_the_interval_contains_the_retention():
-    compared = compare(*IRREGULAR)
-    low, high = compared.retention_interval
-    assert low < compared.retention < high
+def test_the_intervals_are_those_of_the_paired_counts():
+    compared = compare("11110" * 4, "11011" * 4)
+    paired = Paired(12, 4, 4, 0)
+    assert compared.retention_interval == paired.ratio
+    assert compared.difference_interval == paired.difference
 
 
-def test_the_interval_is_that_of_resampled_items():
-    # The teacher has all 20, so a resample's retention is Binomial(20, 0.8) / 20, whose 2.5 % and 97.5 % quantiles
-    # are 12 and 19: P(X ≤ 11) = 0.010, P(X ≤ 12) = 0.032, P(X ≤ 18) = 0.931, P(X ≤ 19) = 0.988.
-    assert compare("1" * 20, "1" * 16 + "0" * 4).retention_interval == pytest.approx((0.6, 0.95))
+def test_a_student_that_loses_no_item_proves_no_more_than_its_items_do():
+    low, high = compare("1" * 12, "1" * 12).retention_interval
+    assert (low, high) == pytest.approx((0.757, 1.32), abs=5e-3)
 
 
-def test_items_are_resampled_with_both_answers_to_them():
-    # The student is right wherever the teacher is, hence in every resample at least as good.
-    low, _ = compare("1" * 15 + "0" * 5, "1" * 17 + "0" * 3).retention_interval
-    assert low >= 1
+def test_a_teacher_that_is_never_right_gives_no_interval():
+    assert all(math.isnan(bound) for bound in compare("0000", "1100").retention_interval)
 
 
-def test_the_interval_is_reproducible():
-    assert compare(*IRREGULAR, seed=3).retention_interval == compare(*IRREGULAR, seed=3).retention_interval
+def test_retention_of_graded_scores_is_the_ratio_of_the_means():
+    compared = compare_graded([0.8, 0.6, 0.6], [0.4, 0.6, 0.8])
+    assert (compared.retention, compared.difference) == pytest.approx((0.9, -0.2 / 3))
+    scores = PairedScores([0.8, 0.6, 0.6], [0.4, 0.6, 0.8])
+    assert compared.retention_interval == scores.ratio
+    assert compared.difference_interval == scores.difference
 
 
-def test_the_interval_depends_on_the_seed():
-    assert len({compare(*IRREGULAR, seed=seed).retention_interval for seed in range(4)}) > 1
+def test_graded_items_are_lost_or_gained_by_their_scores():
+    compared = compare_graded([0.8, 0.6, 0.6], [0.4, 0.6, 0.8])
+    assert [student.id for _, student in compared.lost] == ["item-0"]
+    assert [student.id for _, student in compared.gained] == ["item-2"]
+    assert math.isnan(compared.mcnemar)
 
 
-def test_identical_answers_leave_no_doubt():
-    assert compare("1101", "1101").retention_interval == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("teacher", "student"),
-    [
-        pytest.param("0000", "1100", id="never-right"),
-        pytest.param("0000", "0000", id="neither-right"),
-        pytest.param("1000", "1100", id="absent-from-some-resamples"),
-    ],
-)
-def test_a_teacher_with_too_few_hits_gives_no_interval(teacher, student):
-    assert all(math.isnan(bound) for bound in compare(teacher, student).retention_interval)
+def test_one_graded_side_makes_the_comparison_graded():
+    teacher = card(item(0, True, score=0.8), item(1, False, score=0.0), stage="optimized")
+    compared = Comparison(teacher, graded("distilled", [0.4, 0.4]))
+    assert compared.retention == pytest.approx(1.0)
+    assert math.isnan(compared.mcnemar)
 
 
 def test_cost_reduction_is_the_teachers_cost_over_the_students():
@@ -122,12 +113,13 @@ def test_latency_ratio_is_the_students_median_over_the_teachers():
     assert compare("11", "11", seconds=(2.0, 0.5)).latency_ratio == 0.25
 
 
-def test_where_the_teachers_seconds_are_not_known_there_is_no_latency_ratio():
-    assert math.isnan(compare("11", "11", seconds=(0.0, 0.5)).latency_ratio)
+@pytest.mark.parametrize("seconds", [(0.0, 0.5), (2.0, 0.0)], ids=["teacher", "student"])
+def test_where_seconds_are_not_known_there_is_no_latency_ratio(seconds):
+    assert math.isnan(compare("11", "11", seconds=seconds).latency_ratio)
 
 
-def test_without_calls_made_alone_there_is_no_latency_ratio():
-    compared = Comparison(card("optimized", "1", alone=False), card("distilled", "1"), 1.0, 1.0)
+def test_without_items_that_ran_alone_there_is_no_latency_ratio():
+    compared = Comparison(marked("optimized", "1", alone=False), marked("distilled", "1"))
     assert math.isnan(compared.latency_ratio)
 
 
@@ -146,19 +138,8 @@ def test_difference_is_the_students_accuracy_less_the_teachers(teacher, student,
     assert low <= difference <= high
 
 
-@pytest.mark.parametrize(
-    ("lost", "gained", "p"),
-    [
-        # by hand: twice the binomial tail at one half
-        pytest.param(5, 0, 2 * 0.5**5, id="five-lost"),
-        pytest.param(3, 3, 1.0, id="as-many"),
-        pytest.param(8, 1, 2 * (1 + 9) * 0.5**9, id="eight-to-one"),
-        pytest.param(0, 0, 1.0, id="none-differs"),
-    ],
-)
-def test_mcnemars_exact_test_weighs_lost_against_gained(lost, gained, p):
-    compared = compare("1" * lost + "0" * gained + "1" * 20, "0" * lost + "1" * gained + "1" * 20)
-    assert compared.mcnemar == pytest.approx(p)
+def test_mcnemar_weighs_lost_against_gained():
+    assert compare("111110", "000001").mcnemar == pytest.approx(2 * 7 * 0.5**6)
 
 
 def test_items_are_right_wrong_lost_or_gained():
