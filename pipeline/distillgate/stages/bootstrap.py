@@ -47,7 +47,8 @@ def distill(context: Context) -> Distillation:
 
     Raises:
         FineTuningError: the job did not succeed.
-        StageError: no trace passed the metric, the adapter cannot write training rows, or the tuned model does not answer.
+        StageError: no trace passed the metric, the adapter cannot write training rows, or the tuned model is
+            silent.
     """
     train = context.examples("train")
     teacher = _named(context.cast(context.result("optimize"), TEACHER))

@@ -119,8 +119,8 @@ def _check_demos(task: Task, train: list[dspy.Example]) -> None:
         return
     if len(task.program().predictors()) != 1:
         raise StageError(
-            f"labeled_demos = {task.labeled_demos} needs a program of one predictor: a row holds the answer of one only. "
-            "Set it to 0, and the optimizer bootstraps its demonstrations"
+            f"labeled_demos = {task.labeled_demos} needs a program of one predictor: a row holds the answer of one "
+            "only. Set it to 0, and the optimizer bootstraps its demonstrations"
         )
     for label in task.labels:
         found = sum(row[task.label] == label and all(name in row for name in task.worked) for row in train)

@@ -36,12 +36,12 @@ HOOKS = (
     (BootstrapFinetune, "_prepare_finetune_data", ("self", "trace_data", "lm", "pred_ind")),
     (MIPROv2, "_bootstrap_fewshot_examples", ("self", "program", "trainset", "seed", "teacher")),
 )
-"""Methods of DSPy's optimizers that `stages/` overrides although they are private: class, name, parameters it relies on."""
+"""Methods of DSPy's optimizers that `stages/` overrides although they are private: class, name, parameters."""
 
 
 @functools.cache
 def prove_hooks() -> None:
-    """Make sure that DSPy still calls the private methods that `stages/` overrides: else a filter would vanish silently.
+    """Make sure that DSPy still calls the private methods that `stages/` overrides, or a filter would silently vanish.
 
     Raises:
         InterceptionError: one is gone, is not called by `compile` any more, or takes other parameters.
@@ -60,7 +60,7 @@ def prove_hooks() -> None:
 def prepared(task: Task) -> Iterator[None]:
     """Inside the block DSPy has no cache, no model of its own, the task's adapter, and logs nothing but errors.
 
-    DSPy's caches would hide calls from the tape, whoever made the LM or Embedder: they are replaced for the whole process.
+    DSPy's caches would hide calls from the tape, whoever made the LM or Embedder: they are off in the whole process.
     """
     prove_hooks()
     logger = logging.getLogger("dspy")
