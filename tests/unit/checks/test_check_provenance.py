@@ -5,7 +5,7 @@ import datetime
 import importlib.metadata
 
 import pytest
-from distillgate.cassette.format import read
+from distillgate.cassette.format import content_digest, read
 from distillgate.stages.graph import STAGES, UPSTREAM
 
 
@@ -25,7 +25,7 @@ def test_a_tape_notes_when_it_was_recorded_to_the_second(tape, stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_tape_notes_the_tapes_that_it_was_built_on(tape, stage):
-    assert read(tape(stage)).header["upstream"] == {name: content(tape(name)) for name in UPSTREAM[stage]}
+    assert read(tape(stage)).header["upstream"] == {name: content_digest(tape(name)) for name in UPSTREAM[stage]}
 
 
 def test_changed_data_is_one_finding_for_all_stages(project, found):
