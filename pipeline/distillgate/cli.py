@@ -1,6 +1,6 @@
 """`distillgate`: replay the lifecycle and print its table.
 
-`report` writes it as a page; `check` its tapes; `bench` what replay costs; `serve` the local endpoint; `export` and
+`report` writes it as a page; `check` its tapes; `serve` the local endpoint; `export` and
 `import`: tapes to stock vcrpy's cassettes and back.
 """
 
@@ -11,7 +11,6 @@ import dataclasses
 import datetime
 import io
 import json
-import math
 import sys
 import traceback
 from collections.abc import Iterator
@@ -40,11 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("check", help="say what is wrong with the recordings, without calling a model")
     check.add_argument("--replay", action="store_true", help="replay every recorded stage as well")
     check.add_argument("--json", action="store_true", help="print a list of objects")
-    bench = commands.add_parser("bench", help="measure what replay costs on this machine, as ratios inside one run")
-    bench.add_argument("--quick", action="store_true", help="a tenth of the size: rougher, in about a minute")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
-    for command in (run, report, check, export, bring, bench):
+    for command in (run, report, check, export, bring):
         command.add_argument("--profile", default=argparse.SUPPRESS, help="the same")
     serve = commands.add_parser("serve", help="serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
@@ -54,8 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
             _serve(chosen.port)
         elif chosen.command in ("export", "import"):
             _transfer(chosen)
-        elif chosen.command == "bench":
-            return _bench(chosen.profile, chosen.quick, chosen.json)
         elif chosen.command == "check":
             return _check(chosen.profile, chosen.replay, chosen.json)
         else:
@@ -118,37 +112,6 @@ def _check(profile: str | None, replay: bool, as_json: bool) -> int:
     else:
         sys.stdout.write(scrubbed(findings_text(findings, settings.profile.name, len(STAGES))))
     return 1 if errors(findings) else 0
-
-
-def _bench(profile: str | None, quick: bool, target: Path | None) -> int:
-    import importlib.metadata
-    import os
-    import platform
-
-    import orjson
-
-    from distillgate.bench.run import QUICK, Sizes, measured
-    from distillgate.files import write_atomically
-    from distillgate.report.bench import bench_json, bench_table
-
-    settings = load_config(find_root(Path.cwd()), profile)
-    sizes = QUICK if quick else Sizes()
-    figures = []
-    for figure in measured(settings, sizes, lambda what: print(f"… {what}", file=sys.stderr)):  # noqa: T201
-        figures.append(figure)
-    versions = {name: importlib.metadata.version(name) for name in ("dspy", "vcrpy")}
-    where = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions,
-        "interactions": dataclasses.asdict(sizes),
-    }
-    if target is not None:
-        write_atomically(target, orjson.dumps(bench_json(figures, where), option=orjson.OPT_INDENT_2))
-    said = [where["date"], where["machine"], f"Python {where['python']}", *map(" ".join, versions.items())]
-    sys.stdout.write(bench_table(figures, ", ".join(map(str, said))))
-    return 1 if any(not math.isnan(figure.value) and not figure.kept for figure in figures) else 0
 
 
 def _serve(port: int | None) -> None:
