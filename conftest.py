@@ -1,3 +1,13 @@
-"""Wiring only: options, fixtures and summary live in `distillgate.testing`; start reading in `tests/gates/`."""
+"""What is special to this repository: markers of tests that a plain run leaves out."""
 
-pytest_plugins = ["distillgate.testing"]
+import pytest
+
+MARKERS = (
+    "slow: takes long (ratios of speed, many processes); deselected unless asked for with -m slow",
+    "live: needs real models (extra `local`, DISTILLGATE_MODELS); deselected unless asked for with -m live",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)

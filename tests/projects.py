@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distillgate.config import load_config
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import EVALUATIONS, STAGES
+from distillgate.stages import STAGES
 
 from tests.endpoint import Endpoint, served
 
@@ -63,10 +63,9 @@ def small_golden(target: Path, sizes: Mapping[str, int] = SIZES) -> None:
 
 
 def write_project(folder: Path, url: str) -> None:
-    """A project with the news task, small data and the plugin wired in, against the endpoint at `url`."""
+    """A project with the news task and small data, against the endpoint at `url`."""
     small_golden(folder / "golden" / "news")
     (folder / "pyproject.toml").write_text(SETTINGS.format(url=url), "utf-8")
-    (folder / "conftest.py").write_text('pytest_plugins = ["distillgate.testing"]\n', "utf-8")
 
 
 def record_project(folder: Path, endpoint: Endpoint, sizes: Mapping[str, int] = SIZES) -> Lifecycle:
@@ -74,11 +73,11 @@ def record_project(folder: Path, endpoint: Endpoint, sizes: Mapping[str, int] = 
     with served(endpoint):
         write_project(folder, endpoint.url)
         small_golden(folder / "golden" / "news", sizes)
-        return evaluated(Lifecycle(load_config(folder, "loopback"), record=STAGES))
+        return evaluated(Lifecycle(load_config(folder, "loopback"), record=tuple(stage.name for stage in STAGES)))
 
 
 def evaluated(lifecycle: Lifecycle) -> Lifecycle:
     """The same, once all its evaluations have run."""
-    for stage in EVALUATIONS:
+    for stage in lifecycle.graph.evaluations:
         lifecycle.scorecard(stage)
     return lifecycle

@@ -9,15 +9,17 @@ from typing import Any
 from distillgate.config import Gate
 from distillgate.money.ledger import Economics
 from distillgate.report.run import Place, Prompt, Run
-from distillgate.report.table import LifecycleReport
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard
-from distillgate.results.verdict import Verdict
+from distillgate.results.gates import Verdict
+from distillgate.stages import STAGES as DECLARED
+from distillgate.stages.spec import Graph
 
+GRAPH = Graph(DECLARED)
 LABELS = ("politics", "technology", "sports", "health", "finance", "entertainment")
 WORDS = ("the", "council", "of", "a", "small", "town", "voted", "late", "to", "repair", "its", "old", "stone", "bridge")
 STAGES = {"teacher": (0.9, 7.0), "optimized": (0.95, 8.0), "student": (0.2, 0.4), "distilled": (0.92, 0.5)}
-"""Stage → (share of right answers, seconds a call)."""
+"""Stage → (share of right answers, seconds an item)."""
 COSTS = {"teacher": 0.23, "optimized": 0.31, "student": 0.014, "distilled": 0.016}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}<!--"
 
@@ -28,7 +30,6 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
     rows = {f"item-{n:05}": _row(draw, f"item-{n:05}", hostile) for n in range(items)}
     cards = {stage: _card(stage, draw, rows, hostile) for stage in STAGES}
     compared = Comparison(cards["optimized"], cards["distilled"], COSTS["optimized"], COSTS["distilled"])
-    summary = LifecycleReport("local", cards, COSTS, compared, Economics(0.41, COSTS["optimized"], COSTS["distilled"]))
     right = cards["optimized"].accuracy
     verdicts = (
         Verdict(Gate("teacher_accuracy", 0.8), right.value, items, "95.0 %", right.interval, "91 to 97"),
@@ -41,13 +42,25 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
     plain = "Name the desk that would have to check what the news item states. What is stated decides."
     demonstration = {"article": next(iter(rows.values()))["article"], "category": "health", "entities": ["A", hostile]}
     return Run(
-        "news", summary, verdicts, {"cost_reduction": f"no price{hostile}"}, LABELS, ("article",), rows,
+        GRAPH, "news", "local", cards, COSTS, comparison=compared,
+        economics=Economics(0.41, COSTS["optimized"], COSTS["distilled"]), verdicts=verdicts,
+        unmeasured={"cost_reduction": f"no price{hostile}"}, labels=LABELS, inputs=("article",), rows=rows,
         plain=(Prompt("classify.predict", plain, ()),),
         optimized=(Prompt("classify.predict", f"Read twice. {plain} Be brief.{hostile}", (demonstration,) * 3),),
         losses=tuple((step, 2.4 / (1 + step / 20)) for step in range(5, 135, 5)),
         places={"distilled": {name: Place(f"tapes/distilled.jsonl:{n}", f"d#L{n}") for n, name in enumerate(rows)}},
         headers={stage: {"models": [f"openai/{stage}{hostile}"], "versions": {"dspy": "3.4.1"}} for stage in STAGES},
     )  # fmt: skip
+
+
+def item(name: str, correct: bool | None, **changed: Any) -> ItemResult:
+    """An item's result: right or wrong, or graded, with a `score`; further fields as they are given."""
+    usual: dict[str, Any] = {
+        "difficulty": "easy", "expected": "bug", "answer": "bug", "score": float(bool(correct)), "parse_failure": False,
+        "secondary": {}, "calls": 1, "prompt_tokens": 500, "cached_tokens": 0, "completion_tokens": 100,
+        "seconds": 1.0, "alone": True,
+    }  # fmt: skip
+    return ItemResult(id=name, correct=correct, **(usual | changed))
 
 
 def _row(draw: random.Random, name: str, hostile: str) -> dict[str, Any]:
@@ -78,8 +91,10 @@ def _card(stage: str, draw: random.Random, rows: Mapping[str, Mapping[str, Any]]
         )
         results.append(
             ItemResult(
-                name, row["difficulty"], row["category"], answer, right, failed, {"entity_f1": draw.random()},
-                540, 90, seconds * draw.lognormvariate(0, 0.35), place % 10 == 0,
+                id=name, difficulty=row["difficulty"], expected=row["category"], answer=answer, score=float(right),
+                correct=right, parse_failure=failed, secondary={"entity_f1": draw.random()}, calls=1,
+                prompt_tokens=540, cached_tokens=0, completion_tokens=90,
+                seconds=seconds * draw.lognormvariate(0, 0.35), alone=place % 10 == 0,
             )
         )  # fmt: skip
         reasoning = f"The news is what {stage} says: {answer}. The place is only the setting.{hostile}"

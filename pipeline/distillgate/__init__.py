@@ -9,8 +9,8 @@
                                        │
             Scorecard (per item: score, cost, seconds) ─► Comparison ─► gates ─► report
 
-Data flows one way. Values (`results`, `money`) never import the runs of stages, stages know nothing of pytest, cassettes or
-reports, reports never call models. `run` puts the pieces together; `testing` makes fixtures of it.
+Data flows one way. Values (`results`, `money`) never import the runs of stages, stages know nothing of pytest,
+cassettes or reports, reports never call models. `run` puts the pieces together; `testing` makes fixtures of it.
 """
 
 from __future__ import annotations

@@ -1,168 +1,236 @@
-"""`distillgate`: replay the lifecycle and print its table.
+"""Replay the recorded distillation, print its table, and say whether the student may replace the teacher.
 
-`report` writes it as a page; `check` its tapes; `bench` what replay costs; `serve` the local endpoint; `export` and
-`import`: tapes to stock vcrpy's cassettes and back.
+`run` (the default) and `report` exit 0 for yes, 1 for no, 2 for not decided; `check` exits 1 if it finds an error.
+Every command exits 3 if it cannot do its work.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import datetime
 import io
-import json
-import math
+import os
 import sys
-import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from distillgate.config import load_config
-from distillgate.errors import DistillgateError
+from distillgate.errors import ConfigError, DistillgateError
 from distillgate.project import find_root
+from distillgate.results.numbers import amount
 from distillgate.secrets.known import scrubbed
+
+if TYPE_CHECKING:
+    from distillgate.config import Config
+    from distillgate.report.run import Run
+
+FAILED = 3
+"""Exit code of a command that could not do its work."""
+
+EXITS = {"yes": 0, "no": 1, "open": 2}
+"""State of a decision → exit code."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Exit as any other failure: argparse's own 2 would read as "not decided"."""
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{self.prog}: error: {message}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, or 1 with what is wrong in clear words."""
-    parser = argparse.ArgumentParser(prog="distillgate", description=__doc__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    run = commands.add_parser("run", help="replay the recorded distillation and print its table (the default)")
-    report = commands.add_parser("report", help="the same, written as a page and as Markdown (extra: report)")
-    report.add_argument("--to", default=Path("report"), type=Path, metavar="DIR", help="where to; default: report")
-    export = commands.add_parser("export", help="write tapes as YAML cassettes that stock vcrpy plays")
-    export.add_argument("--to", required=True, type=Path, dest="folder", metavar="DIR", help="where they go")
-    bring = commands.add_parser("import", help="make tapes of vcrpy's YAML cassettes, one named after each stage")
-    bring.add_argument("--from", required=True, type=Path, dest="folder", metavar="DIR", help="where they lie")
-    for command in (export, bring):
-        command.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage that there is one of")
-        command.add_argument("--force", action="store_true", help="replace what is there")
-    check = commands.add_parser("check", help="say what is wrong with the recordings, without calling a model")
-    check.add_argument("--replay", action="store_true", help="replay every recorded stage as well")
-    check.add_argument("--json", action="store_true", help="print a list of objects")
-    bench = commands.add_parser("bench", help="measure what replay costs on this machine, as ratios inside one run")
-    bench.add_argument("--quick", action="store_true", help="a tenth of the size: rougher, in about a minute")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--profile", help="who plays; default: the profile of pyproject.toml")
-    for command in (run, report, check, export, bring, bench):
-        command.add_argument("--profile", default=argparse.SUPPRESS, help="the same")
-    serve = commands.add_parser("serve", help="serve local models over OpenAI's API (extra: local)")
-    serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
-    chosen = parser.parse_args(arguments)
+    """Run a command; returns its exit code."""
+    chosen = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = chosen.act
     try:
-        if chosen.command == "serve":
-            _serve(chosen.port)
-        elif chosen.command in ("export", "import"):
-            _transfer(chosen)
-        elif chosen.command == "bench":
-            return _bench(chosen.profile, chosen.quick, chosen.json)
-        elif chosen.command == "check":
-            return _check(chosen.profile, chosen.replay, chosen.json)
-        else:
-            _run(chosen.profile, chosen.to if chosen.command == "report" else None)
+        return command(chosen)
     except DistillgateError as error:
-        print(scrubbed(f"error: {error}"), file=sys.stderr)  # noqa: T201
-        return 1
+        _say(f"error: {error}", sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         return 130
     except Exception:  # what Python would print, without the secrets in it
-        print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+        import traceback
+
+        _say(traceback.format_exc().rstrip("\n"), sys.stderr)
+        return FAILED
 
 
-def _run(profile: str | None, folder: Path | None) -> None:
-    from distillgate.report.ending import ending
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="distillgate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--profile", help="a profile of pyproject.toml; default: the one that it names")
+    parser.set_defaults(act=_run, to=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, act: Callable[[argparse.Namespace], int], does: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=does, description=does)
+        command.set_defaults(act=act)
+        if act is not _serve:
+            command.add_argument("--profile", default=argparse.SUPPRESS, help="a profile of pyproject.toml")
+        return command
+
+    add("run", _run, "replay the recorded distillation and print its table (the default)")
+    report = add("report", _run, "the same, written as a page and as Markdown as well (extra: report)")
+    report.add_argument("--to", default=Path("report"), type=Path, metavar="DIR", help="where to; default: report")
+    record = add("record", _record, "record stages and all downstream of them, whether or not a test asks for them")
+    record.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage")
+    record.add_argument("--dry-run", action="store_true", help="say what it would do and cost, send nothing")
+    record.add_argument("--max-cost", type=amount, metavar="USD", help="stop before the call that would exceed it")
+    record.add_argument("--review", type=Path, metavar="DIR", help="write what changed as review.md and review.json")
+    check = add("check", _check, "say what is wrong with the recordings, without calling a model")
+    check.add_argument("--replay", action="store_true", help="replay every recorded stage as well")
+    check.add_argument("--json", action="store_true", help="print a list of objects")
+    export = add("export", _export, "write tapes as YAML cassettes that stock vcrpy plays")
+    export.add_argument("--to", required=True, type=Path, dest="folder", metavar="DIR", help="where to")
+    bring = add("import", _import, "make tapes of vcrpy's YAML cassettes, one named after each stage")
+    bring.add_argument("--from", required=True, type=Path, dest="folder", metavar="DIR", help="where they are")
+    for command in (export, bring):
+        command.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage that there is one of")
+        command.add_argument("--force", action="store_true", help="replace what is there")
+    serve = add("serve", _serve, "serve local models over OpenAI's API (extra: local)")
+    serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import importlib.metadata
+
+        parser.exit(0, f"distillgate {importlib.metadata.version('distillgate')}\n")
+
+
+def _run(chosen: argparse.Namespace) -> int:
     from distillgate.report.files import must_be_writable, write_report
     from distillgate.report.gather import gathered, measured, summarised
     from distillgate.report.page import require
+    from distillgate.report.table import ending
     from distillgate.run.lifecycle import Lifecycle
-    from distillgate.stages.graph import EVALUATIONS
 
-    if folder is not None:
-        require()  # now, and not after the replay
+    folder: Path | None = chosen.to
+    if folder is not None:  # refused now, and not after the replay
+        require()
         must_be_writable(folder)
-    lifecycle = Lifecycle(load_config(find_root(Path.cwd()), profile))
-    for notice in lifecycle.profile.notices(datetime.datetime.now(datetime.UTC).date()):
-        print(scrubbed(f"note: {notice}"), file=sys.stderr)  # noqa: T201
+    lifecycle = Lifecycle(_config(chosen))
+    _notices(lifecycle.config)
     with _hushed():
-        for stage in EVALUATIONS:
+        for stage in lifecycle.graph.evaluations:
             lifecycle.scorecard(stage)
         verdicts, unmeasured = measured(lifecycle)
-    sys.stdout.write(scrubbed(ending(summarised(lifecycle, verdicts, unmeasured))))
+    run: Run = summarised(lifecycle, verdicts, unmeasured)
+    sys.stdout.write(scrubbed(ending(run)))
     if folder is not None:
         page = write_report(gathered(lifecycle, verdicts, folder, unmeasured), folder)
-        sys.stdout.write(scrubbed(f"page: {page}\n"))
+        _say(f"page: {page}")
+    return EXITS[run.decision.state]
 
 
-def _transfer(chosen: argparse.Namespace) -> None:
-    from distillgate.run.transfer import export_tapes, import_tapes
+def _record(chosen: argparse.Namespace) -> int:
+    """Record from the plan over the progress to the review; what had ended before an error is reviewed too."""
+    if os.environ.get("CI") and not chosen.dry_run:
+        raise ConfigError("recording is refused while CI is set: record on your machine and commit the cassettes")
+    import dataclasses
 
-    settings = load_config(find_root(Path.cwd()), chosen.profile)
-    move = export_tapes if chosen.command == "export" else import_tapes
-    move(settings, chosen.stages, chosen.folder, chosen.force, lambda line: print(scrubbed(line)))  # noqa: T201
+    from distillgate.money.meter import Meter
+    from distillgate.report.recording import Bar, Lines, begin, plan_of, plan_text
+    from distillgate.report.review import made_review, remember
+    from distillgate.run.lifecycle import Lifecycle
+    from distillgate.stages import load_graph
+
+    config = _config(chosen)
+    if chosen.max_cost is not None:
+        config = dataclasses.replace(config, max_cost=chosen.max_cost)
+    bar = Bar(sys.stdout) if sys.stdout.isatty() else None
+    out = sys.stdout
+
+    def tell(message: str) -> None:
+        if bar is None or not bar.say(scrubbed(message)):
+            _say(message, out)
+
+    meter = Meter(config.profile, config.max_cost, bar or Lines(tell))
+    stages = tuple(chosen.stages) or load_graph(config).names
+    lifecycle = Lifecycle(config, stages, tell, meter)
+    plan = plan_of(lifecycle)
+    sys.stdout.write(scrubbed(plan_text(plan)))
+    if chosen.dry_run:
+        return 0
+    begin(lifecycle, plan)
+    before = remember(lifecycle)
+    try:
+        with _hushed():
+            for stage in lifecycle.recordings.stages:
+                lifecycle.result(stage)
+    finally:
+        sys.stdout.write(made_review(lifecycle, before, chosen.review))
+    return 0
 
 
-def _check(profile: str | None, replay: bool, as_json: bool) -> int:
-    from distillgate.checks.profile import check
-    from distillgate.report.findings import findings_text
+def _check(chosen: argparse.Namespace) -> int:
+    from distillgate.checks.profile import check, findings_text
     from distillgate.results.findings import errors
-    from distillgate.stages.graph import STAGES
+    from distillgate.stages import load_graph
 
-    settings = load_config(find_root(Path.cwd()), profile)
+    config = _config(chosen)
+    graph = load_graph(config)
     with _hushed():
-        findings = check(settings, replay)
-    if as_json:
-        listed = [dataclasses.asdict(finding) for finding in findings]
-        sys.stdout.write(scrubbed(json.dumps(listed, indent=2, ensure_ascii=False) + "\n"))
+        findings = check(config, graph, chosen.replay)
+    if chosen.json:
+        import dataclasses
+        import json
+
+        _say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
-        sys.stdout.write(scrubbed(findings_text(findings, settings.profile.name, len(STAGES))))
+        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph))))
     return 1 if errors(findings) else 0
 
 
-def _bench(profile: str | None, quick: bool, target: Path | None) -> int:
-    import importlib.metadata
-    import os
-    import platform
+def _export(chosen: argparse.Namespace) -> int:
+    from distillgate.run.transfer import export_tapes
 
-    import orjson
-
-    from distillgate.bench.run import QUICK, Sizes, measured
-    from distillgate.files import write_atomically
-    from distillgate.report.bench import bench_json, bench_table
-
-    settings = load_config(find_root(Path.cwd()), profile)
-    sizes = QUICK if quick else Sizes()
-    figures = []
-    for figure in measured(settings, sizes, lambda what: print(f"… {what}", file=sys.stderr)):  # noqa: T201
-        figures.append(figure)
-    versions = {name: importlib.metadata.version(name) for name in ("dspy", "vcrpy")}
-    where = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions,
-        "interactions": dataclasses.asdict(sizes),
-    }
-    if target is not None:
-        write_atomically(target, orjson.dumps(bench_json(figures, where), option=orjson.OPT_INDENT_2))
-    said = [where["date"], where["machine"], f"Python {where['python']}", *map(" ".join, versions.items())]
-    sys.stdout.write(bench_table(figures, ", ".join(map(str, said))))
-    return 1 if any(not math.isnan(figure.value) and not figure.kept for figure in figures) else 0
+    export_tapes(_config(chosen), chosen.stages, chosen.folder, chosen.force, _say)
+    return 0
 
 
-def _serve(port: int | None) -> None:
+def _import(chosen: argparse.Namespace) -> int:
+    from distillgate.run.transfer import import_tapes
+
+    import_tapes(_config(chosen), chosen.stages, chosen.folder, chosen.force, _say)
+    return 0
+
+
+def _serve(chosen: argparse.Namespace) -> int:
     from distillgate.local.server import serve
     from distillgate.local.settings import LocalSettings
 
-    settings = load_config(find_root(Path.cwd()))
-    table = dict(settings.local) | ({"port": port} if port else {})
-    serve(LocalSettings.from_table(table, settings.root))
+    config = _config(chosen)
+    table = dict(config.local) | ({"port": chosen.port} if chosen.port else {})
+    serve(LocalSettings.from_table(table, config.root))
+    return 0
+
+
+def _config(chosen: argparse.Namespace) -> Config:
+    root = find_root(Path.cwd())
+    from distillgate.config import load_config
+    from distillgate.results import gates
+
+    config = load_config(root, chosen.profile)
+    gates.check(config)
+    return config
+
+
+def _notices(config: Config) -> None:
+    import datetime
+
+    for notice in config.profile.notices(datetime.datetime.now(datetime.UTC).date()):
+        _say(f"note: {notice}", sys.stderr)
+
+
+def _say(line: str, to: TextIO | None = None) -> None:
+    (to or sys.stdout).write(f"{scrubbed(line)}\n")
 
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Without the progress that DSPy prints of each of a replay's evaluations."""
+    """Without the progress that DSPy prints of each of its evaluations."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         yield

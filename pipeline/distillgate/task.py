@@ -49,8 +49,8 @@ class Task:
     """The field that holds the answer, in rows and in predictions alike."""
 
     threshold: float | None = None
-    """The score from which an answer counts as correct, for a metric that grades (0 to 1). None: the means of the scores
-    are compared. A metric that returns a bool needs none."""
+    """The score from which an answer counts as correct, for a metric that grades (0 to 1). None: the means of the
+    scores are compared. A metric that returns a bool needs none."""
 
     training_threshold: float | None = None
     """The score from which a trace is trained on; None: the `threshold`. A metric that grades needs one of the two."""
@@ -104,8 +104,8 @@ def load_object(reference: str, key: str, pythonpath: Iterable[Path] = ()) -> An
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"{key} = {reference!r}: no module {error.name!r}. Install the package that holds it, or name its folder in "
-            "pythonpath of [tool.distillgate]"
+            f"{key} = {reference!r}: no module {error.name!r}. Install the package that holds it, or name its "
+            "folder in pythonpath of [tool.distillgate]"
         ) from error
     try:
         return getattr(module, attribute)

@@ -15,9 +15,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from distillgate.cassette.format import dump
 from distillgate.cassette.journal import Journal
-from distillgate.cassette.packing import Pack
+from distillgate.cassette.lines import line_of
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording
 from distillgate.cassette.transports.interception import prove
@@ -37,7 +36,7 @@ def die_before_the_answer_is_written(path):
 
 def die_within_the_line(path):
     def append(journal, interaction):
-        line = dump(interaction.line(Pack()), Redactor())
+        line = line_of(interaction)
         with journal_path(path).open("ab", buffering=0) as file:
             file.write(line[: len(line) // 2])
         die()

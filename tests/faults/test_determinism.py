@@ -12,7 +12,6 @@ import orjson
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.cassette.format import read
 from distillgate.config import load_config
 from distillgate.report.machine import as_json
 from distillgate.results import baseline
@@ -64,19 +63,10 @@ def test_results_do_not_depend_on_the_threads(recorded, once, threads):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_results_do_not_depend_on_the_order_of_lines(recorded, once, tmp_path, seed):
     folder = shutil.copytree(recorded, tmp_path / "project")
-    moved = 0
     for tape in folder.glob("cassettes/news/loopback/*.jsonl"):
-        lines = tape.read_bytes().splitlines()
-        asked = [place for place, line in enumerate(lines) if line.startswith(b'{"request"')]
-        held = zip(asked, read(tape).interactions, strict=True)
-        free = [place for place, interaction in held if interaction.request.repeatable]
-        shuffled = random.Random(seed).sample(free, len(free))
-        mixed = list(lines)
-        for place, other in zip(free, shuffled, strict=True):
-            mixed[place] = lines[other]
-        moved += mixed != lines
-        tape.write_bytes(b"".join(line + b"\n" for line in mixed))
-    assert moved > 3
+        head, *lines = tape.read_bytes().splitlines()
+        random.Random(seed).shuffle(lines)
+        tape.write_bytes(b"".join(line + b"\n" for line in (head, *lines)))
     assert results(folder) == once
 
 

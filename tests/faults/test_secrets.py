@@ -1,5 +1,6 @@
 """Pins that a secret planted in any place of a recording survives in no file of it, and replays all the same."""
 
+import dataclasses
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.cassette.format import Recording, read, write
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
 from distillgate.errors import CassetteError, CassetteMissError
@@ -176,14 +178,25 @@ def test_a_miss_tells_no_secret(path, record):
     assert not [text for text in (*PRIVATE_KEY.split("\n"), VALUE) if text in str(miss.value)]
 
 
+class Lenient(Redactor):
+    """Of a version that knew no rule."""
+
+    rules = "none"
+
+    def interaction(self, one):
+        return one
+
+
 def test_a_tape_from_before_a_rule_is_replayed(path, record):
     """What it holds without a mark is looked up as it would be stored today."""
     one = KINDS["e-mail"]
     record(chat(f"so {one.text}"))
-    _, marked = path.read_text("utf-8").split("\n", 1)
-    old = {"distillgate": {"format": 1}}  # no digests in those days
-    assert one.secret not in marked
-    path.write_text(f"{json.dumps(old)}\n{marked.replace('[secret:email]', one.secret)}", "utf-8")
+    (kept,) = read(path).interactions
+    assert one.secret not in path.read_text("utf-8")
+    body = json.loads(json.dumps(kept.request.body).replace("[secret:email]", one.secret))
+    old = dataclasses.replace(kept, request=dataclasses.replace(kept.request, body=body))
+    write(path, Recording({}, [old]), Lenient())
+    assert one.secret in path.read_text("utf-8")
     with replaying(path, ""):
         assert sent(NOWHERE, chat(f"so {one.text}")).json() == {"ok": True}
 

@@ -10,7 +10,6 @@ from distillgate.errors import FineTuningError
 from distillgate.results import baseline
 from distillgate.results.scorecard import ItemResult, Scorecard
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import EVALUATIONS
 from starlette.responses import JSONResponse
 
 from tests.endpoint import Endpoint, served
@@ -70,11 +69,12 @@ def test_locals():
 def test_fixture(broken): pass
 """
 
+PROJECT = '[tool.distillgate]\ntask = "news.task:task"\nprofile = "a"\n[tool.distillgate.profiles.a]\nteacher = { model = "openai/a" }\nstudent = { model = "openai/b" }\n'
 IMPORT = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text('utf-8'))"
 
 
 def test_no_report_of_a_test_tells_a_secret(pytester):
-    pytester.makeconftest('pytest_plugins = ["distillgate.testing"]')
+    pytester.makepyprojecttoml(PROJECT)
     pytester.makepyfile(test_trouble=TROUBLE, test_import=IMPORT)
     (pytester.path / "planted").write_text(ALL, "utf-8")
     options = ["-rA", "--showlocals", "--continue-on-collection-errors", "--junitxml=junit.xml", "-p", "no:randomly"]
@@ -90,7 +90,7 @@ def test_no_error_of_the_command_tells_a_secret(monkeypatch, capsys, error):
         raise error
 
     monkeypatch.setattr(command, "find_root", broken)
-    assert command.main([]) == 1
+    assert command.main([]) == 3
     shown = "\n".join(capsys.readouterr())
     assert "[secret:" in shown
     assert survivors(shown) == []
@@ -122,7 +122,7 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     endpoint = Owned()
     lifecycle = record_project(folder, endpoint, {"train": 2, "dev": 1, "test": 1})
-    for stage in EVALUATIONS:
+    for stage in lifecycle.graph.evaluations:
         baseline.save(lifecycle.baseline(stage), lifecycle.scorecard(stage))
     asked = {body["model"] for body in endpoint.bodies if body and "messages" in body}
     return lifecycle, asked
@@ -143,7 +143,7 @@ def test_no_file_of_a_distillation_holds_a_secret(recorded):
 
 def test_a_distillation_with_secrets_replays_to_the_same_results(recorded):
     replayed = Lifecycle(recorded[0].config)
-    assert [replayed.scorecard(s).items for s in EVALUATIONS] == [recorded[0].scorecard(s).items for s in EVALUATIONS]
+    assert [replayed.scorecard(s).items for s in replayed.graph.evaluations] == [recorded[0].scorecard(s).items for s in replayed.graph.evaluations]
 
 
 class Refusing(Endpoint):

@@ -42,6 +42,7 @@ for module in (
     "stages.distill",
     "tuning.openai_api",
     "run.lifecycle",
+    "testing.plugin",
     "testing.options",
 ):
     importlib.import_module(f"distillgate.{module}")
@@ -79,7 +80,7 @@ def recorded(tmp_path_factory):
         (folder / "test_gates.py").write_text(GATES, "utf-8")
         command = [sys.executable, "-m", "pytest", "--distill-record", "--distill-update-golden", "-p", "no:xdist"]
         done = subprocess.run(
-            command, cwd=folder, env=environment | {"PYTHONPATH": ROOT}, capture_output=True, text=True, check=False
+            command, cwd=folder, env=environment | {"PYTHONPATH": os.pathsep.join([*sys.path, ROOT])}, capture_output=True, text=True, check=False
         )
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "recording.txt").write_text(done.stdout, "utf-8")

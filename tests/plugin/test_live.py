@@ -62,7 +62,7 @@ def test_latency_is_that_of_the_calls_just_made_by_the_wall_clock(project, endpo
     project.runpytest(*options).assert_outcomes(passed=1, deselected=5)
     (measured,) = json.loads((project.path / "out.json").read_text("utf-8"))["benchmarks"]
     assert measured["options"]["timer"].endswith("wall_clock_seconds")
-    assert measured["group"] == "seconds a call, live"
+    assert measured["group"] == "seconds an item, live"
     assert measured["stats"]["rounds"] >= 4
     assert 0.03 <= measured["stats"]["min"] <= measured["stats"]["max"] < 5
     assert endpoint.arrived == {"POST /v1/chat/completions": 12}, "a call was paid for twice"

@@ -113,7 +113,7 @@ class TapeRecorder(Tape):
     def append(self, request: Request, response: dict[str, Any]) -> None:
         """Record an answer; errors of the endpoint are passed on to the caller but never kept.
 
-        A caller whose answer holds a secret gets what a replay gives, so that the run goes on with the same.
+        The caller gets what a replay gives, so that both runs go on with the same.
 
         Raises:
             CassetteError: it holds a secret that is not to be replaced, or cannot be written.
@@ -129,8 +129,7 @@ class TapeRecorder(Tape):
                 self.refusal = self.refusal or (None if self._aside else stop)
                 if came.status < 400 and not self._aside:
                     kept = self.redactor.answer(came)
-                    if (given := self.redactor.for_caller(came)) is not came:
-                        response.update(to_vcr(given))
+                    response.update(to_vcr(self.redactor.for_caller(came)))
                     if not self.index.says_nothing_new(key, kept):
                         self._keep(kept, played=1)
             except CassetteError as error:

@@ -1,17 +1,21 @@
-"""All checks of a profile, the cheap ones first."""
+"""All checks of a profile, the cheap ones first, and their findings as lines."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from distillgate.checks import files, provenance, secrets
+from distillgate.checks import files, provenance
 from distillgate.checks.prompts import changed_prompts
-from distillgate.checks.replays import replayed
 from distillgate.checks.shelf import Shelf, read_shelf
 from distillgate.config import Config
-from distillgate.results.findings import Finding, errors
+from distillgate.errors import CassetteMissError, DistillgateError, GoldenDataError, UnusedInteractionsError
+from distillgate.results.findings import SEVERITIES, Finding, errors
 from distillgate.run.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from distillgate.stages.spec import Graph
 
 CHEAP: tuple[Callable[[Shelf], Iterator[Finding]], ...] = (
     files.unrecorded,
@@ -19,7 +23,7 @@ CHEAP: tuple[Callable[[Shelf], Iterator[Finding]], ...] = (
     files.misplaced,
     files.orphaned,
     files.over_budget,
-    secrets.leaked,
+    files.leaked,
     provenance.changed_data,
     provenance.changed_models,
     provenance.changed_seed,
@@ -32,13 +36,13 @@ STOPS = ("data", "orphaned")
 """Kinds of findings on the whole profile with which no stage replays."""
 
 
-def check_files(settings: Config, task: str, today: datetime.date | None = None) -> list[Finding]:
+def check_files(config: Config, task: str, graph: Graph, today: datetime.date | None = None) -> list[Finding]:
     """The cheap checks of the task of that name; `today` is for the models' announced ends."""
-    return _check_shelf(read_shelf(settings, task), today)
+    return _check_shelf(read_shelf(config, task, graph), today)
 
 
-def check(settings: Config, replay: bool = False, today: datetime.date | None = None) -> list[Finding]:
-    """Everything that is wrong with the tapes of the settings' profile; no model is called.
+def check(config: Config, graph: Graph, replay: bool = False, today: datetime.date | None = None) -> list[Finding]:
+    """Everything that is wrong with the tapes of the chosen profile; no model is called.
 
     Prompts are compared where the cheap checks found no error, for that takes DSPy. With `replay`, every recorded
     stage is replayed as well, except those of which an error is known and those that build on them.
@@ -46,20 +50,64 @@ def check(settings: Config, replay: bool = False, today: datetime.date | None = 
     Raises:
         ConfigError: the task that the settings name cannot be loaded.
     """
-    name = _only_task(settings)
-    findings = check_files(settings, name, today) if name else []
+    name = _only_task(config)
+    findings = check_files(config, name, graph, today) if name else []
     if errors(findings) and not replay:
         return findings
-    lifecycle = Lifecycle(settings)
-    shelf = read_shelf(settings, lifecycle.task.name)
+    lifecycle = Lifecycle(config)
+    shelf = read_shelf(config, lifecycle.task.name, graph)
     if shelf.task != name:
         findings = _check_shelf(shelf, today)
     if not errors(findings):
-        findings += changed_prompts(shelf, lifecycle.task, lifecycle.artefacts / "optimize.json")
+        findings += changed_prompts(shelf, lifecycle.task, lifecycle.artefacts)
     stopped = any(finding.kind in STOPS and not finding.stages for finding in findings)
     if replay and not stopped:
         findings += replayed(lifecycle, {stage for finding in errors(findings) for stage in finding.stages})
     return findings
+
+
+def replayed(lifecycle: Lifecycle, known: Collection[str]) -> Iterator[Finding]:
+    """Replay every recorded stage, but none that is `known` to have failed and none that builds on such a one."""
+    failed = {stage for stage in lifecycle.graph if stage in known or not lifecycle.recordings.path(stage).exists()}
+    for name, stage in lifecycle.graph.items():
+        if name in failed or failed.intersection(stage.needs):
+            failed.add(name)
+            continue
+        try:
+            lifecycle.result(name)
+        except GoldenDataError as error:  # concerns all stages alike
+            yield Finding("data", "error", (), str(error), "git restore the file, or mend the row")
+            return
+        except DistillgateError as error:
+            failed.add(name)
+            yield Finding(_kind(error), "error", (name,), str(error), lifecycle.recordings.remedy(name))
+
+
+def findings_text(findings: Sequence[Finding], profile: str, tapes: int) -> str:
+    """All findings, the worst first, or one line that says that all `tapes` are in order."""
+    if not findings:
+        return f"all {tapes} tapes of profile {profile} are in order\n"
+    ordered = [finding for severity in SEVERITIES for finding in findings if finding.severity == severity]
+    counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
+    found = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+    return "\n".join([*map(_paragraph, ordered), f"profile {profile}: {found}"]) + "\n"
+
+
+def finding_line(finding: Finding) -> str:
+    """A finding on one line, `error student: … → <remedy>`; of a text's difference it says only that there is one."""
+    first = finding.message.partition("\n")[0].removesuffix(":")
+    return f"{_head(finding)}: {first} → {finding.remedy}"
+
+
+def _paragraph(finding: Finding) -> str:
+    first, *rest = finding.message.split("\n")
+    if not rest:
+        return finding_line(finding)
+    return "\n".join([f"{_head(finding)}: {first}", *(f"    {line}" for line in rest), f"  → {finding.remedy}"])
+
+
+def _head(finding: Finding) -> str:
+    return f"{finding.severity} {', '.join(finding.stages)}".rstrip()
 
 
 def _check_shelf(shelf: Shelf, today: datetime.date | None) -> list[Finding]:
@@ -68,7 +116,13 @@ def _check_shelf(shelf: Shelf, today: datetime.date | None) -> list[Finding]:
     return [*found, *provenance.retiring(shelf, today)]
 
 
-def _only_task(settings: Config) -> str | None:
+def _kind(error: DistillgateError) -> str:
+    if isinstance(error, CassetteMissError):
+        return "miss"
+    return "unused" if isinstance(error, UnusedInteractionsError) else "replay"
+
+
+def _only_task(config: Config) -> str | None:
     """The task's name, told by its data: importing the task would bring DSPy. None where there are several."""
-    names = [folder.name for folder in settings.golden.glob("*") if folder.is_dir()]
+    names = [folder.name for folder in config.golden.glob("*") if folder.is_dir()]
     return names[0] if len(names) == 1 else None

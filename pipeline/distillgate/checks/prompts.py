@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.misses import visible
 from distillgate.checks.shelf import Shelf
 from distillgate.results.findings import Finding
@@ -17,50 +18,52 @@ from distillgate.task import Task
 if TYPE_CHECKING:
     import dspy
 
-OPTIMIZED = ("optimized", "distill")
-"""The stages that ask with the prompt that the optimiser found."""
-
-MARK = "[[ ## "
-"""Begins a field in every prompt of DSPy's `ChatAdapter`; others are the program's own and not compared."""
-
 
 def changed_prompts(shelf: Shelf, task: Task, saved: Path) -> Iterator[Finding]:
     """The difference of each prompt that changed, once, whatever the number of calls and stages that it concerns.
 
-    `saved` is the program that the optimisation ended in. A program that composes its prompts while it runs is left
-    to a replay.
+    `saved` is the folder of the programs that stages saved, `<stage>.json`. A program that composes its prompts while
+    it runs is left to a replay.
     """
-    plain = system_prompts(task.program())
-    optimized: list[str] | None = None
-    if any(stage in shelf.tapes for stage in OPTIMIZED):
+    known = {"": system_prompts(task.program(), task)}
+    asking = {stage: shelf.graph[stage].asks_with for stage in shelf.tapes}
+    for source in dict.fromkeys(name for names in asking.values() for name in names if name):
+        path = saved / f"{source}.json"
         try:
-            optimized = system_prompts(_with_saved_instructions(task.program(), saved))
+            known[source] = system_prompts(_with_saved_instructions(task.program(), path), task)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            message = f"{shelf.shown(saved)} does not fit the task's program: its prompt was not compared ({error!r})"
-            stages = tuple(stage for stage in shelf.tapes if stage in OPTIMIZED)
-            yield Finding("program", "warning", stages, message, f"git restore {shelf.shown(saved)}")
+            message = f"{shelf.shown(path)} does not fit the task's program: its prompt was not compared ({error!r})"
+            stages = tuple(stage for stage, names in asking.items() if source in names)
+            yield Finding("program", "warning", stages, message, f"git restore {shelf.shown(path)}")
     said: list[tuple[str, str]] = []
     for stage, tape in shelf.tapes.items():
-        recorded = sorted({text for i in tape.interactions for text in prompts_of(i.request.body) if MARK in text})
-        if stage == "optimize":
-            # its tape holds the optimiser's own prompts and candidates, and the plain prompt that they start from
-            if plain and recorded and not set(plain).intersection(recorded):
-                said.append((stage, _difference(plain[0], _nearest(plain[0], recorded))))
+        if not known.keys() >= set(asking[stage]):
             continue
-        if stage in OPTIMIZED and optimized is None:
-            continue
-        now = {"optimized": optimized or [], "distill": [*(optimized or []), *plain]}.get(stage, plain)
-        if len(recorded) <= len(set(now)):
+        recorded = own_prompts(tape.interactions)
+        now = [text for source in asking[stage] for text in known[source]]
+        if shelf.graph[stage].explores:
+            # its tape holds candidates of its own beside the prompt that they start from
+            if now and recorded and not set(now).intersection(recorded):
+                said.append((stage, _difference(now[0], _nearest(now[0], recorded))))
+        elif len(recorded) <= len(set(now)):
             said += [(stage, _difference(_nearest(text, now), text)) for text in recorded if text not in now]
     yield from shelf.once("prompt", "error", said)
 
 
-def system_prompts(program: dspy.Module) -> list[str]:
-    """The system prompt of each predictor of a program, as the stages' adapter writes it."""
-    from distillgate.stages.runtime import WholeAnswers
+def system_prompts(program: dspy.Module, task: Task) -> list[str]:
+    """The system prompts of a program's predictors, as the task's adapter writes them."""
+    from distillgate.stages.runtime import adapter
 
-    adapter = WholeAnswers()
-    return [adapter.format_system_message(predictor.signature) for predictor in program.predictors()]
+    writing = task.adapter() if task.adapter else adapter()
+    signatures = [predictor.signature for predictor in program.predictors()]
+    written = [writing.format(one, demos=[], inputs=dict.fromkeys(one.input_fields, "")) for one in signatures]
+    return [text for messages in written for text in _system_texts(messages)]
+
+
+def own_prompts(interactions: Iterable[Interaction]) -> list[str]:
+    """The system prompts on a tape but for the metric's, those of uploaded training rows included, sorted."""
+    own = (one for one in interactions if one.purpose != "metric")
+    return sorted({text for one in own for text in _system_texts(one.request.body)})
 
 
 def _with_saved_instructions(program: dspy.Module, saved: Path) -> dspy.Module:
@@ -71,8 +74,7 @@ def _with_saved_instructions(program: dspy.Module, saved: Path) -> dspy.Module:
     return program
 
 
-def prompts_of(body: Any) -> Iterator[str]:
-    """The system prompts of a request, and of the training examples that one uploads."""
+def _system_texts(body: Any) -> Iterator[str]:
     if isinstance(body, dict):
         if body.get("role") in ("system", "developer") and isinstance(body.get("content"), str):
             yield body["content"]
@@ -80,7 +82,7 @@ def prompts_of(body: Any) -> Iterator[str]:
     else:
         children = body if isinstance(body, list) else []
     for child in children:
-        yield from prompts_of(child)
+        yield from _system_texts(child)
 
 
 def _nearest(text: str, others: list[str]) -> str:

@@ -10,10 +10,6 @@ from distillgate.checks.shelf import Shelf
 from distillgate.errors import GoldenDataError
 from distillgate.golden import fingerprint_of
 from distillgate.results.findings import Finding
-from distillgate.stages.graph import UPSTREAM, players
-
-SEEDED = ("optimize", "distill")
-"""The stages whose requests follow from the seed."""
 
 
 def changed_data(shelf: Shelf) -> Iterator[Finding]:
@@ -38,7 +34,9 @@ def changed_data(shelf: Shelf) -> Iterator[Finding]:
 
 def changed_models(shelf: Shelf) -> Iterator[Finding]:
     """Tapes of other models than the profile names now."""
-    playing = {stage: [model.model for model in players(shelf.config.profile, stage)] for stage in shelf.tapes}
+    playing = {
+        stage: [model.model for model in shelf.recordings.models(shelf.graph[stage].roles)] for stage in shelf.tapes
+    }
     recorded = {stage: shelf.header(stage, "models") for stage in shelf.tapes}
     yield from shelf.once(
         "models",
@@ -54,7 +52,7 @@ def changed_models(shelf: Shelf) -> Iterator[Finding]:
 def changed_seed(shelf: Shelf) -> Iterator[Finding]:
     """Tapes whose requests were drawn with another seed."""
     now = shelf.config.seed
-    recorded = {stage: shelf.header(stage, "seed") for stage in SEEDED if stage in shelf.tapes}
+    recorded = {stage: shelf.header(stage, "seed") for stage in shelf.tapes if shelf.graph[stage].seeded}
     yield from shelf.once(
         "seed",
         "error",
@@ -67,7 +65,7 @@ def recorded_upstream(shelf: Shelf) -> Iterator[Finding]:
     stale: list[tuple[str, str]] = []
     for stage in shelf.tapes:
         built_on = shelf.header(stage, "upstream")
-        for upstream in UPSTREAM[stage]:
+        for upstream in shelf.graph[stage].needs:
             if upstream not in shelf.tapes:
                 continue  # said already: it has no tape, or a broken one
             if not isinstance(built_on, Mapping) or upstream not in built_on:

@@ -14,21 +14,21 @@ from distillgate.cassette.redact import Redactor
 from distillgate.config import Config
 from distillgate.errors import CassetteError
 from distillgate.results.findings import Finding, Severity
-from distillgate.run.tape_paths import TapePaths
+from distillgate.run.recordings import TapePaths
 from distillgate.secrets.known import remembered
-from distillgate.stages.graph import STAGES
+from distillgate.stages.spec import Graph
 
 
 @dataclass(frozen=True)
 class Tape:
-    """One tape: what it says of itself, and what it holds as soon as a check asks."""
+    """One tape: its header, and what it holds as soon as a check asks."""
 
     path: Path
     header: Mapping[str, Any]
     """Its provenance."""
 
     content: str
-    """The digest of its interactions, which tapes built on it note."""
+    """The digest of its interactions, which tapes downstream note."""
 
     intact: bool
     """Whether it was written under today's secret rules: nothing in it needs to be looked at."""
@@ -47,10 +47,15 @@ class Shelf:
     task: str
     recordings: TapePaths
     tapes: Mapping[str, Tape]
-    """Stage → what its tape holds, in running order; of those that lie there and can be read."""
+    """Stage → its tape, in running order; of those that are there and can be read."""
 
     broken: Mapping[str, CassetteError]
     """Stage → why its tape cannot be read."""
+
+    @property
+    def graph(self) -> Graph:
+        """The project's stages."""
+        return self.recordings.graph
 
     def header(self, stage: str, name: str) -> Any:
         """A field of a tape's provenance; None where it is absent."""
@@ -66,8 +71,8 @@ class Shelf:
         return f"git restore {self.shown(self.recordings.path(stage))}; if it was committed so: {again}"
 
     def check_by_replay(self) -> str:
-        """The command that decides by replaying whether a doubt is justified."""
-        return f"distillgate check --distill-profile {self.config.profile.name} --replay"
+        """The command that decides by a replay whether a doubt is justified."""
+        return f"distillgate check --profile {self.config.profile.name} --replay"
 
     def once(self, kind: str, severity: Severity, said: Iterable[tuple[str, str]]) -> Iterator[Finding]:
         """Findings that recording again mends, from (stage, message): the same message of several stages is one."""
@@ -78,13 +83,13 @@ class Shelf:
             yield Finding(kind, severity, tuple(names), message, self.recordings.remedy(*names))
 
 
-def read_shelf(settings: Config, task: str) -> Shelf:
-    """Look at the tapes of the task of that name under the settings' profile."""
-    recordings = TapePaths(settings, task)
+def read_shelf(config: Config, task: str, graph: Graph) -> Shelf:
+    """Look at the tapes of the task of that name under the chosen profile."""
+    recordings = TapePaths(config, task, graph)
     redactor = Redactor(remembered())
     tapes: dict[str, Tape] = {}
     broken: dict[str, CassetteError] = {}
-    for stage in STAGES:
+    for stage in graph:
         if (path := recordings.path(stage)).exists():
             try:
                 header = current_header(path, redactor)
@@ -92,4 +97,4 @@ def read_shelf(settings: Config, task: str) -> Shelf:
                 tapes[stage] = Tape(path, known, content_digest(path), intact=header is not None)
             except CassetteError as error:
                 broken[stage] = error
-    return Shelf(settings, task, recordings, tapes, broken)
+    return Shelf(config, task, recordings, tapes, broken)

@@ -1,12 +1,15 @@
-"""Write the reports: the page and its Markdown into a folder, the Markdown onto a job's summary."""
+"""Write the reports: page and Markdown into a folder, Markdown to a job's summary, JSON to a file."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import orjson
+
 from distillgate.errors import ReportError
 from distillgate.files import write_atomically
+from distillgate.report.machine import as_json
 from distillgate.report.markdown import as_markdown
 from distillgate.report.page import render
 from distillgate.report.run import Run
@@ -42,6 +45,19 @@ def write_report(run: Run, folder: Path) -> Path:
     except OSError as error:
         raise _unwritable(folder, error.strerror or str(error)) from error
     return folder / PAGE
+
+
+def write_json(run: Run, path: Path) -> None:
+    """Write the numbers for machines.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    content = scrubbed(orjson.dumps(as_json(run), option=orjson.OPT_INDENT_2).decode())
+    try:
+        write_atomically(path, content.encode())
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror}; name another file") from error
 
 
 def append_to_job_summary(run: Run) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 
-from distillgate.errors import PriceError
-from distillgate.report.places import places
-from distillgate.report.run import Prompt, Run
-from distillgate.results.verdict import Verdict
-from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import STAGES
+from distillgate.errors import NotMeasuredError
+from distillgate.report.run import Place, Prompt, Run, pictured
+from distillgate.results.gates import Verdict
+from distillgate.stages.spec import STUDENT, TEACHER
+
+if TYPE_CHECKING:
+    from distillgate.run.lifecycle import Lifecycle
+    from distillgate.tuning import TuningReport
 
 NOT_ASKED = "no test that ran asks for it"
 
 
 def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
-    """Gate → verdict for every bound of the settings, and gate → why for those that a missing price leaves open.
+    """Gate → verdict for every bound of the settings, and gate → why for those that cannot be measured.
 
     Runs the stages that the gates ask for.
 
@@ -31,19 +36,41 @@ def measured(lifecycle: Lifecycle) -> tuple[dict[str, Verdict], dict[str, str]]:
     for name, gate in lifecycle.config.gates.items():
         try:
             verdicts[name] = lifecycle.verdict(gate)
-        except PriceError as error:
+        except NotMeasuredError as error:
             unmeasured[name] = str(error)
     return verdicts, unmeasured
 
 
 def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mapping[str, str] | None = None) -> Run:
-    """What terminal and Markdown show; `why` says why gates could not be measured, others were not asked for."""
-    gates = lifecycle.config.gates
+    """What terminal, Markdown and JSON show; `why` says why gates could not be measured, others were not asked for."""
+    gates, graph, ledger = lifecycle.config.gates, lifecycle.graph, lifecycle.ledger
+    ran = {stage: lifecycle.scorecards[stage] for stage in graph.evaluations if stage in lifecycle.scorecards}
+    standing = [stage.name for stage in graph.values() if stage.stands_for is not None]
+    compared = lifecycle.comparison if standing and set(standing) <= ran.keys() else None
+    judged = [stage for stage in ran if any(call.purpose == "metric" for call in ledger.calls[stage])]
+    costs, metric_costs = dict.fromkeys(ran, math.nan), dict.fromkeys(judged, math.nan)
+    economics, unpriced = None, ""
+    try:
+        for stage in ran:
+            costs[stage] = ledger.cost_per_1000(stage)
+        economics = ledger.economics() if compared else None
+        for stage in judged:
+            metric_costs[stage] = ledger.metric_cost_per_1000(stage)
+    except NotMeasuredError as error:
+        unpriced = str(error)
     return Run(
+        graph,
         lifecycle.task.name,
-        lifecycle.report(),
-        tuple(verdicts[name] for name in gates if name in verdicts),
-        {name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
+        lifecycle.profile.name,
+        ran,
+        costs,
+        metric_costs,
+        comparison=compared,
+        economics=economics,
+        unpriced=unpriced,
+        ledger=ledger.entries(),
+        verdicts=tuple(verdicts[name] for name in gates if name in verdicts),
+        unmeasured={name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
         labels=lifecycle.task.labels,
         inputs=lifecycle.task.inputs,
         rows={str(row["id"]): row for row in lifecycle.golden.test},
@@ -57,24 +84,29 @@ def gathered(
     why: Mapping[str, str] | None = None,
 ) -> Run:
     """The same with all that the page shows; links to recordings are made for a page in `folder`."""
-    run = summarised(lifecycle, verdicts, why)
-    optimized, notes = _saved(lifecycle.artefacts / "optimize.json")
-    training = lifecycle.ledger.training
-    return Run(
-        run.task,
-        run.summary,
-        run.verdicts,
-        run.unmeasured,
-        run.labels,
-        run.inputs,
-        run.rows,
+    run, graph = summarised(lifecycle, verdicts, why), lifecycle.graph
+    teacher = pictured(graph, TEACHER, graph)
+    sources = [source for source in (graph[teacher].asks_with if teacher else ()) if source]
+    optimized, notes = _saved(lifecycle.artefacts / f"{sources[0]}.json") if sources else ((), ())
+    training = _training(lifecycle)
+    return dataclasses.replace(
+        run,
         plain=prompts(lifecycle.task.program().dump_state()),
         optimized=optimized,
         notes=notes,
         losses=tuple((step, loss) for step, loss in training.losses if math.isfinite(loss)) if training else (),
         places={card.stage: places(lifecycle, card.stage, folder) for card in run.pair},
-        headers={stage: lifecycle.headers[stage] for stage in STAGES if stage in lifecycle.headers},
+        headers={stage: lifecycle.headers[stage] for stage in graph if stage in lifecycle.headers},
     )
+
+
+def _training(lifecycle: Lifecycle) -> TuningReport | None:
+    """The job that made the student: of a stage that it needs, else the last that ran."""
+    jobs, graph = lifecycle.ledger.training, lifecycle.graph
+    student = pictured(graph, STUDENT, graph)
+    needed = [stage for stage in (graph[student].needs if student else ()) if stage in jobs]
+    made = [*(stage for stage in graph if stage in jobs), *needed]
+    return jobs[made[-1]] if made else None
 
 
 def prompts(state: Mapping[str, Any]) -> tuple[Prompt, ...]:
@@ -97,6 +129,35 @@ def _saved(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     try:
         return prompts(orjson.loads(path.read_bytes())), ()
     except FileNotFoundError:
-        return (), (f"There is no saved optimised program {path.name}; recording the stage optimize writes it.",)
+        return (), (f"There is no saved optimised program {path.name}; recording the stage {path.stem} writes it.",)
     except (OSError, ValueError) as error:
         return (), (f"The saved optimised program {path.name} cannot be read: {error}. Restore it from git.",)
+
+
+def places(lifecycle: Lifecycle, stage: str, folder: Path) -> dict[str, Place]:
+    """Item id → its first call on the stage's tape; items without one are absent.
+
+    Links lead to the file at the commit where GitHub runs this, else from `folder` to the file on this disk.
+    """
+    path, root = lifecycle.recordings.path(stage), lifecycle.config.root
+    shown = path.relative_to(root).as_posix() if root in path.parents else path.name
+    address, found = _address(path, shown, folder), dict[str, Place]()
+    try:
+        for number, raw in enumerate(path.read_bytes().split(b"\n"), start=1):
+            line = orjson.loads(raw) if raw.startswith(b'{"key":') else {}
+            if (item := line.get("item")) and line.get("purpose", "program") == "program":
+                found.setdefault(item, Place(f"{shown}:{number}", f"{address}#L{number}"))
+    except (OSError, ValueError):  # asked live, or damaged since
+        return {}
+    return found
+
+
+def _address(path: Path, shown: str, folder: Path) -> str:
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
+    server, repository, commit = (os.environ.get(name, "") for name in names)
+    if server.startswith("https://") and repository and commit:
+        return f"{server}/{quote(repository)}/blob/{quote(commit)}/{quote(shown)}"
+    try:
+        return quote(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
+    except ValueError:  # on another drive
+        return path.resolve().as_uri()

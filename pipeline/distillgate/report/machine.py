@@ -4,62 +4,80 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from distillgate.report.table import LifecycleReport
+from distillgate.report.run import Run
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import Rate, Scorecard
+from distillgate.results.scorecard import Scorecard
 
 if TYPE_CHECKING:
-    from distillgate.results.verdict import Verdict
+    from distillgate.results.gates import Verdict
 
 
-def as_json(report: LifecycleReport, verdicts: Iterable[Verdict] = ()) -> dict[str, Any]:
-    """A JSON-ready form: profile, stages, comparison, economics, ledger, gates.
+def as_json(run: Run) -> dict[str, Any]:
+    """A JSON-ready form: profile, decision, stages, comparison, economics, ledger, gates.
 
     Shares are 0 to 1, times seconds, money US dollars; what is undefined is null.
     """
-    stages = {stage: _stage(card, report.cost_per_1000[stage]) for stage, card in report.scorecards.items()}
-    economics = report.economics
+    economics = run.economics
     content: dict[str, Any] = finite(
         {
-            "profile": report.profile,
-            "stages": stages,
-            "comparison": _comparison(report.comparison) if report.comparison else None,
-            "economics": {
+            "profile": run.profile,
+            "decision": run.decision.state,
+            "stages": {
+                stage: card_json(card, run.costs[stage]) | {"metric_cost_per_1000": run.metric_costs.get(stage)}
+                for stage, card in run.scorecards.items()
+            },
+            "comparison": run.comparison and _comparison(run.comparison),
+            "economics": economics
+            and {
                 "one_off": economics.one_off,
-                "break_even_calls": economics.break_even,
-                "saving_per_million_calls": economics.saving_per_million,
-            }
-            if economics
-            else None,
-            "ledger": {stage: dataclasses.asdict(entry) for stage, entry in report.ledger.items()},
-            "unpriced": report.unpriced or None,
-            "gates": [_gate(verdict) for verdict in verdicts],
+                "break_even_items": economics.break_even,
+                "saving_per_million_items": economics.saving_per_million,
+            },
+            "ledger": {stage: dataclasses.asdict(entry) for stage, entry in run.ledger.items()},
+            "unpriced": run.unpriced or None,
+            "gates": [_gate(verdict) for verdict in run.verdicts],
         }
     )
     return content
 
 
-def _stage(card: Scorecard, cost: float) -> dict[str, Any]:
+def card_json(card: Scorecard, cost: float) -> dict[str, Any]:
+    """A scorecard with its cost in US dollars per 1,000 items."""
     latency = card.latency
-    return {
-        "model": card.model,
-        "provenance": dict(card.provenance),
-        "n": card.n,
-        "accuracy": _rate(card.accuracy),
-        "by_difficulty": {name: _rate(card.accuracy_of(name)) for name in sorted({i.difficulty for i in card.items})},
-        "by_label": {
-            score.label: {"precision": _rate(score.precision), "recall": _rate(score.recall), "f1": score.f1}
-            for score in card.by_label
-        },
-        "wrong": card.wrong.hits,
-        "parse_failures": card.parse_failures.hits,
-        "secondary": card.secondary,
-        "latency": {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99, "n": latency.n},
-        "cost_per_1000": cost,
-    }
+    content: dict[str, Any] = finite(
+        {
+            "model": card.model,
+            "provenance": dict(card.provenance),
+            "n": card.n,
+            "accuracy": _quality(card.accuracy),
+            "by_difficulty": {
+                name: _quality(card.accuracy_of(name)) for name in sorted({i.difficulty for i in card.items})
+            },
+            "by_label": {}
+            if card.graded
+            else {
+                score.label: {"precision": _quality(score.precision), "recall": _quality(score.recall), "f1": score.f1}
+                for score in card.by_label
+            },
+            "wrong": None if card.graded else card.wrong.hits,
+            "parse_failures": card.parse_failures.hits,
+            "secondary": card.secondary,
+            "latency": {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99, "n": latency.n},
+            "cost_per_1000": cost,
+        }
+    )
+    return content
+
+
+def finite(value: Any) -> Any:
+    """The value with null for nan and infinity, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: finite(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(child) for child in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _comparison(compared: Comparison) -> dict[str, Any]:
@@ -91,14 +109,6 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _rate(rate: Rate) -> dict[str, Any]:
-    return {"value": rate.value, "interval": rate.interval, "hits": rate.hits, "n": rate.n}
-
-
-def finite(value: Any) -> Any:
-    """JSON knows neither nan nor infinity."""
-    if isinstance(value, dict):
-        return {key: finite(child) for key, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(child) for child in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _quality(value: Any) -> dict[str, Any]:
+    """A rate has hits, the mean of graded scores has none."""
+    return {"value": value.value, "interval": value.interval, "hits": getattr(value, "hits", None), "n": value.n}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterable, Sequence
 
 from distillgate.report.run import Run
-from distillgate.report.table import TITLES, LifecycleReport, figures, headings, origin, secondary_metrics
-from distillgate.results.comparison import Comparison
-from distillgate.results.numbers import NONE, count, dollars, points, probability, ratio
+from distillgate.report.table import economics_lines, figures, headings, origin, secondary_metrics
+from distillgate.results.numbers import NONE, count, points, probability
 from distillgate.results.scorecard import ItemResult
 
 SHOWN = 50
@@ -26,19 +26,19 @@ def as_markdown(run: Run) -> str:
     parts = [
         f"## {SIGNS[run.decision.state]} {_text(run.decision.headline)}",
         *(_text(reason) for reason in run.decision.reasons),
-        _stages(run.summary),
+        _stages(run),
         _gates(run),
-        *_economics(run.summary),
+        *map(_text, [*_compared(run), *economics_lines(run)]),
         *_folds(run),
-        f"<sub>{_text(origin(run.summary))}</sub>" if run.summary.scorecards else "",
+        f"<sub>{_text(origin(run))}</sub>" if run.scorecards else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _stages(report: LifecycleReport) -> str:
-    metrics = secondary_metrics(report)
-    head = ["", *headings(metrics)]
-    rows = [[TITLES[stage], *figures(report, stage, metrics)] for stage in report.scorecards]
+def _stages(run: Run) -> str:
+    metrics = secondary_metrics(run)
+    head = ["", *headings(run, metrics)]
+    rows = [[run.title(stage), *figures(run, stage, metrics)] for stage in run.scorecards]
     return _table(head, rows, right=len(head) - 1) if rows else ""
 
 
@@ -50,30 +50,21 @@ def _gates(run: Run) -> str:
     return _table(["gate", "", "value", "must be", "95 % interval"], rows) if run.verdicts else ""
 
 
-def _economics(report: LifecycleReport) -> list[str]:
-    said = []
-    if (compared := report.comparison) is not None:
-        said.append(
-            f"{count(len(compared.lost))} items lost, {count(len(compared.gained))} gained "
-            f"({points(compared.difference)}, McNemar p = {probability(compared.mcnemar)}); a call costs "
-            f"{ratio(compared.cost_reduction)} less and takes {ratio(compared.latency_ratio)} of the teacher's time."
-        )
-    if (economics := report.economics) is not None:
-        said.append(
-            f"The distillation cost {dollars(economics.one_off)}; it has paid for itself after "
-            f"{count(economics.break_even)} calls, and a million calls save {dollars(economics.saving_per_million)}."
-        )
-    return [*map(_text, said), *([_text(report.unpriced)] if report.unpriced else [])]
+def _compared(run: Run) -> list[str]:
+    if (compared := run.comparison) is None:
+        return []
+    lost, gained = count(len(compared.lost)), count(len(compared.gained))
+    test = f", McNemar p = {probability(compared.mcnemar)}" if not math.isnan(compared.mcnemar) else ""
+    return [f"{lost} items lost, {gained} gained ({points(compared.difference)}{test})"]
 
 
 def _folds(run: Run) -> list[str]:
-    compared: Comparison | None = run.summary.comparison
-    if compared is None:
+    if (compared := run.comparison) is None:
         return []
-    sides = (
-        ("Lost: only the teacher was right", compared.lost),
-        ("Gained: only the student was right", compared.gained),
-    )
+    better = ("the teacher scored higher", "the student scored higher")
+    right = ("only the teacher was right", "only the student was right")
+    lost, gained = better if run.graded else right
+    sides = ((f"Lost: {lost}", compared.lost), (f"Gained: {gained}", compared.gained))
     return [_fold(run, title, pairs) for title, pairs in sides if pairs]
 
 

@@ -1,18 +1,20 @@
-"""Everything that the reports on one run show, as plain values, computed before any of them is written."""
+"""Everything that the reports on one run show, as plain values; and the question that each answers first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from distillgate.report.decision import Decision, decide
-from distillgate.report.table import LifecycleReport
+from distillgate.results.comparison import Comparison
+from distillgate.results.numbers import percent, span
 from distillgate.results.scorecard import Scorecard
+from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 
 if TYPE_CHECKING:
-    from distillgate.results.verdict import Verdict
+    from distillgate.money.ledger import Economics, StageCost
+    from distillgate.results.gates import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,45 @@ class Place:
     """A link to it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """May the student replace the teacher? The answer in one sentence, and what it rests on."""
+
+    state: Literal["yes", "no", "open"]
+    headline: str
+    reasons: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a lifecycle, whole or in part."""
 
-    task: str
-    summary: LifecycleReport
+    graph: Graph
+    """All stages of the project, whether they ran or not."""
+
+    task: str = ""
+    profile: str = ""
+    scorecards: Mapping[str, Scorecard] = field(default_factory=dict)
+    """Stage → scorecard, of the stages that ran, in running order."""
+
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """Stage → US dollars per 1,000 items of the program's own calls; nan where a price is not known."""
+
+    metric_costs: Mapping[str, float] = field(default_factory=dict)
+    """Stage → US dollars per 1,000 items of the metric's own calls (a judge, embeddings), where it makes any."""
+
+    comparison: Comparison | None = None
+    """None unless the stages that stand for teacher and student both ran."""
+
+    economics: Economics | None = None
+    """None where there is no comparison, or a price is not known."""
+
+    unpriced: str = ""
+    """Which price is not known, and what to do about it."""
+
+    ledger: Mapping[str, StageCost] = field(default_factory=dict)
+    """What each stage that ran, and the training, cost."""
+
     verdicts: tuple[Verdict, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """Gate → why it was not measured."""
@@ -70,14 +105,67 @@ class Run:
     headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage → provenance of its tape, of the stages that ran."""
 
+    def title(self, stage: str) -> str:
+        """A stage as people call it."""
+        return self.graph[stage].title
+
+    @property
+    def graded(self) -> bool:
+        """Whether the metric grades answers instead of judging them right or wrong."""
+        return any(card.graded for card in self.scorecards.values())
+
+    @property
+    def quality(self) -> str:
+        """What the metric's result is called."""
+        return "score" if self.graded else "accuracy"
+
     @cached_property
     def decision(self) -> Decision:
         """Whether the student may replace the teacher."""
-        return decide(self.summary.comparison, self.verdicts, self.unmeasured)
+        return decide(self.comparison, self.verdicts, self.unmeasured, self.quality)
 
     @property
     def pair(self) -> tuple[Scorecard, ...]:
-        """The teacher and the student whose answers are set side by side: the best of each that ran, or one alone."""
-        cards = self.summary.scorecards
-        sides = (("optimized", "teacher"), ("distilled", "student"))
-        return tuple(cards[found[0]] for names in sides if (found := [name for name in names if name in cards]))
+        """Teacher and student whose answers are set side by side: those that the comparison is about, else the last
+        evaluation of each role that ran."""
+        found = (pictured(self.graph, role, self.scorecards) for role in (TEACHER, STUDENT))
+        return tuple(self.scorecards[stage] for stage in found if stage)
+
+
+def pictured(graph: Graph, role: Role, ran: Container[str]) -> str:
+    """The stage that shows what a role can do: the one that stands for it, else its last evaluation that ran."""
+    standing = graph.standing_for(role)
+    if standing is not None and standing.name in ran:
+        return standing.name
+    own = [name for name in graph.evaluations if name in ran and graph[name].roles[:1] == (role,)]
+    return own[-1] if own else ""
+
+
+def decide(
+    comparison: Comparison | None,
+    verdicts: Sequence[Verdict],
+    unmeasured: Mapping[str, str],
+    quality: str = "accuracy",
+) -> Decision:
+    """No if a gate fails; open while anything is not measured or not certain enough; else yes."""
+    failed = ", ".join(verdict.gate.name for verdict in verdicts if verdict.state == "FAILED")
+    weak = ", ".join(verdict.gate.name for verdict in verdicts if verdict.state == "UNDERPOWERED")
+    kept: tuple[str, ...] = ()
+    if comparison is not None:
+        kept = (
+            f"It keeps {percent(comparison.retention)} of the teacher's {quality} "
+            f"(95 % interval {span(comparison.retention_interval)}, n = {comparison.n})",
+        )
+    if failed:
+        return Decision("no", f"No: the student may not replace the teacher. Missed: {failed}", kept)
+    if comparison is None:
+        why = ("teacher and student were not both evaluated in this run",)
+        return Decision("open", "Not decided: this run compares no student with its teacher", why)
+    if weak:
+        return Decision("open", f"Not decided: too few items to be sure of {weak}", kept)
+    if unmeasured or not verdicts:
+        left = tuple(f"{name}: {reason}" for name, reason in unmeasured.items()) or ("no gate was measured",)
+        some = f"{len(unmeasured)} of {len(unmeasured) + len(verdicts)} gates" if unmeasured else "gates"
+        return Decision("open", f"Not decided: {some} not measured", (*kept, *left))
+    gates = "its gate holds" if len(verdicts) == 1 else f"all {len(verdicts)} gates hold"
+    return Decision("yes", f"Yes: the student may replace the teacher, {gates}", kept)

@@ -1,71 +1,38 @@
-"""The whole lifecycle as one table for a terminal."""
+"""The whole lifecycle as one table, and what a run ends in on a terminal."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Callable, Sequence
 
-from distillgate.results.comparison import Comparison
+from distillgate.report.run import Run
 from distillgate.results.numbers import NONE, count, decimal, dollars, percent, probability, ratio, seconds, span
-from distillgate.results.scorecard import Scorecard
 
-if TYPE_CHECKING:
-    from distillgate.money.ledger import Economics, StageCost
+WIDTH = 100
+"""Columns of a terminal."""
 
-TITLES = {
-    "teacher": "teacher",
-    "optimized": "optimised teacher",
-    "student": "untuned student",
-    "distilled": "distilled student",
-}
+PER_1000 = "per 1,000 items"
+LATENCY = "p50 and p95 are seconds of an item's calls as recorded, over the items that ran alone"
 
 
-@dataclass(frozen=True, slots=True)
-class LifecycleReport:
-    """What a report shows, computed before it is drawn."""
-
-    profile: str
-    scorecards: Mapping[str, Scorecard]
-    """Stage → scorecard, of the stages that ran, in the order of the lifecycle."""
-
-    cost_per_1000: Mapping[str, float]
-    """Stage → US dollars per 1,000 calls."""
-
-    comparison: Comparison | None
-    """None unless both the optimised teacher and the distilled student ran."""
-
-    economics: Economics | None = None
-    """None where there is no comparison, or a price is not known."""
-
-    unpriced: str = ""
-    """Which price is not known, and what to do about it."""
-
-    ledger: Mapping[str, StageCost] = field(default_factory=dict)
-    """What each stage that ran, and the training, cost."""
-
-
-def secondary_metrics(report: LifecycleReport) -> list[str]:
+def secondary_metrics(run: Run) -> list[str]:
     """The names of the secondary metrics of all stages, in order."""
-    return list(dict.fromkeys(name for card in report.scorecards.values() for name in card.secondary))
+    return list(dict.fromkeys(name for card in run.scorecards.values() for name in card.secondary))
 
 
-def headings(metrics: Sequence[str]) -> list[str]:
+def headings(run: Run, metrics: Sequence[str]) -> list[str]:
     """What `figures` stand under."""
     names = [name.replace("_", " ") for name in metrics]
-    return ["accuracy", "95 % interval", "hard", *names, "unparsed", "p50", "p95", "per 1,000"]
+    return [run.quality, "95 % interval", "hard", *names, "unparsed", "p50", "p95", PER_1000]
 
 
 def figures(
-    report: LifecycleReport,
-    stage: str,
-    metrics: Sequence[str],
-    interval: Callable[[tuple[float, float]], str] = span,
+    run: Run, stage: str, metrics: Sequence[str], interval: Callable[[tuple[float, float]], str] = span
 ) -> list[str]:
     """A stage's row: accuracy, its interval, hard items, the named metrics, parse failures, latency, cost."""
-    card = report.scorecards[stage]
+    card = run.scorecards[stage]
     return [
         percent(card.accuracy.value),
         interval(card.accuracy.interval),
@@ -74,28 +41,86 @@ def figures(
         percent(card.parse_failures.value),
         seconds(card.latency.p50),
         seconds(card.latency.p95),
-        dollars(report.cost_per_1000[stage]),
+        dollars(run.costs[stage]),
     ]
 
 
-def lifecycle_table(report: LifecycleReport, width: int = 100) -> str:
-    """The table as text of at most `width` columns, with a line on retention and one on provenance."""
+def ending(run: Run) -> str:
+    """Decision, table and gates as plain text of at most `WIDTH` columns; no decision where no gate was measured."""
+    if not run.verdicts:
+        return lifecycle_table(run)
+    gates = [str(verdict).splitlines()[0] for verdict in run.verdicts]
+    for why in dict.fromkeys(run.unmeasured.values()):
+        names = ", ".join(name for name, reason in run.unmeasured.items() if reason == why)
+        gates.append(f"not measured: {names} ({why})")
+    return _wrapped(run.decision.headline) + lifecycle_table(run) + "".join(map(_wrapped, gates))
+
+
+def lifecycle_table(run: Run, width: int = WIDTH) -> str:
+    """The table as text of at most `width` columns, with lines on retention, cost and provenance."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    metrics = secondary_metrics(report)[:1]  # more do not fit
+    metrics = secondary_metrics(run)[:1]  # more do not fit
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("", no_wrap=True)
-    for heading in headings(metrics):
-        table.add_column(heading.removeprefix("95 % "), justify="right", no_wrap=True)
-    for stage in report.scorecards:
-        table.add_row(TITLES[stage], *figures(report, stage, metrics, _narrow))
+    for heading in headings(run, metrics):
+        table.add_column(heading.removeprefix("95 % ").removesuffix(" items"), justify="right", no_wrap=True)
+    for stage in run.scorecards:
+        table.add_row(run.title(stage), *figures(run, stage, metrics, _narrow))
     out = io.StringIO()
     console = Console(file=out, width=width, color_system=None, highlight=False, soft_wrap=False)
     console.print(table)
-    console.print("\n".join(_lines(report)))
+    console.print("\n".join(_lines(run)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def economics_lines(run: Run) -> list[str]:
+    """What is saved, what the making cost, what the metric's own calls cost, and which price is missing."""
+    lines = []
+    if (compared := run.comparison) is not None:
+        lines.append(
+            f"cost {PER_1000} {ratio(compared.cost_reduction)} lower, "
+            f"a median item in {ratio(compared.latency_ratio)} of the teacher's time"
+        )
+    if (economics := run.economics) is not None:
+        paid = f"{count(economics.break_even)} items" if math.isfinite(economics.break_even) else "no number of items"
+        lines.append(
+            f"the distillation cost {dollars(economics.one_off)} and has paid for itself after {paid}; "
+            f"a million items save {dollars(economics.saving_per_million)}"
+        )
+    if run.metric_costs:
+        each = ", ".join(f"{run.title(stage)} {dollars(cost)}" for stage, cost in run.metric_costs.items())
+        lines.append(f"the metric's own calls cost, {PER_1000} and not counted above: {each}")
+    return [*lines, run.unpriced] if run.unpriced else lines
+
+
+def origin(run: Run) -> str:
+    """Where the figures of a run with scorecards come from: items, data, days of recording, profile."""
+    cards = list(run.scorecards.values())
+    days = ("begun", "recorded")
+    dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
+    return (
+        f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {run.profile}"
+    )
+
+
+def _lines(run: Run) -> list[str]:
+    lines = []
+    if (compared := run.comparison) is not None:
+        lines.append(
+            f"retention {percent(compared.retention)} (95 % interval {span(compared.retention_interval)}), "
+            f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
+        )
+        test = NONE if math.isnan(compared.mcnemar) else f"McNemar p = {probability(compared.mcnemar)}; "
+        lines.append(f"{test.removeprefix(NONE)}{compared.tier.name}: {compared.tier.advice}")
+    lines += economics_lines(run)
+    if run.scorecards:
+        alone = min(card.latency.n for card in run.scorecards.values())
+        lines += [origin(run), f"{LATENCY} ({alone} or more)"]
+    return lines
 
 
 def _narrow(interval: tuple[float, float]) -> str:
@@ -103,39 +128,5 @@ def _narrow(interval: tuple[float, float]) -> str:
     return f"{100 * low:.1f}-{100 * high:.1f}"
 
 
-def _lines(report: LifecycleReport) -> list[str]:
-    lines = []
-    if (compared := report.comparison) is not None:
-        lines.append(
-            f"retention {percent(compared.retention)} (95 % interval {span(compared.retention_interval)}), "
-            f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
-        )
-        lines.append(f"McNemar p = {probability(compared.mcnemar)}; {compared.tier.name}: {compared.tier.advice}")
-        lines.append(
-            f"cost per 1,000 calls {ratio(compared.cost_reduction)} lower, "
-            f"a median call in {ratio(compared.latency_ratio)} of the teacher's time"
-        )
-    if (economics := report.economics) is not None:
-        paid = f"{count(economics.break_even)} calls" if math.isfinite(economics.break_even) else "no number of calls"
-        lines.append(
-            f"the distillation cost {dollars(economics.one_off)} and has paid for itself after {paid}; "
-            f"a million calls save {dollars(economics.saving_per_million)}"
-        )
-    if report.unpriced:
-        lines.append(report.unpriced)
-    if report.scorecards:
-        lines.append(origin(report))
-        alone = min(card.latency.n for card in report.scorecards.values())
-        lines.append(f"p50 and p95 are seconds of a call as recorded, over the {alone} or more that ran alone")
-    return lines
-
-
-def origin(report: LifecycleReport) -> str:
-    """Where the figures of a report with scorecards come from: items, data, days of recording, profile."""
-    cards = list(report.scorecards.values())
-    days = ("begun", "recorded")
-    dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
-    return (
-        f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
-        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {report.profile}"
-    )
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"

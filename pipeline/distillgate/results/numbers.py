@@ -48,6 +48,18 @@ def dollars(value: float) -> str:
     return f"${value:,.2f}" if value == 0 or value >= 0.095 else f"${value:.4f}"
 
 
+def amount(text: str) -> float:
+    """US dollars that a person gives, for argparse.
+
+    Raises:
+        ValueError: it is no number above 0.
+    """
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{text} must be above 0, in US dollars")
+    return value
+
+
 def megabytes(size: float) -> str:
     """Bytes, in millions: `4.9 MB`, and with two decimals below one: `0.07 MB`."""
     return f"{size / 1e6:.1f} MB" if size >= 0.995e6 else f"{size / 1e6:.2f} MB"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,8 @@ from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden, to_examples
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
-from distillgate.results.comparison import Comparison
 from distillgate.results import gates
+from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.models import make_lm

@@ -168,9 +168,7 @@ class Recordings(TapePaths):
                 )
         else:
             self._must_lie_there(stage)
-            replay = replaying(
-                path, self.remedy(name), redactor=Redactor(remembered()), programs=self.config.programs
-            )
+            replay = replaying(path, self.remedy(name), redactor=Redactor(remembered()), programs=self.config.programs)
             with replay as tape:
                 tape.purpose = stage.purpose
                 yield tape

@@ -6,7 +6,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from distillgate.stages.spec import STUDENT, TEACHER, Context
 from distillgate.tuning import Tuner, TuningReport
 
 if TYPE_CHECKING:
-    from distillgate.task import Task
+    pass
 
 LOOKS = 3
 """How often a new model that does not answer is asked again: it is deployed a while after its job has ended."""
@@ -47,7 +47,8 @@ def distill(context: Context) -> Distillation:
 
     Raises:
         FineTuningError: the job did not succeed.
-        StageError: no trace passed the metric, the adapter cannot write training rows, or the tuned model does not answer.
+        StageError: no trace passed the metric, the adapter cannot write training rows, or the tuned model is
+            silent.
     """
     train = context.examples("train")
     teacher = _named(context.cast(context.result("optimize"), TEACHER))
@@ -141,11 +142,13 @@ class _Rows:
             try:
                 for signature in self._signatures.values():
                     self._adapter.format(signature, [], dict.fromkeys(signature.input_fields, "x"))
-                    self._adapter.format_assistant_message_content(signature, dict.fromkeys(signature.output_fields, "x"))
+                    self._adapter.format_assistant_message_content(
+                        signature, dict.fromkeys(signature.output_fields, "x")
+                    )
                 return
             except NotImplementedError:
                 reason = "it does not say how an answer is written (format_assistant_message_content)"
-            except Exception:  # noqa: BLE001  # a made-up value that does not fit its field proves nothing
+            except Exception:  # a made-up value that does not fit its field proves nothing
                 return
         raise StageError(
             f"no training rows can be written with {name}: {reason}. Give the task another adapter "

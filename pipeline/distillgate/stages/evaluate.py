@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from distillgate.results.scorecard import Scorecard
 
 
-def evaluation(
-    name: str, title: str, role: Role, program: Callable[[Context], dspy.Module], **declared: Any
-) -> Stage:
+def evaluation(name: str, title: str, role: Role, program: Callable[[Context], dspy.Module], **declared: Any) -> Stage:
     """A stage that scores what `program` makes on the test split; `declared` are further fields of `Stage`."""
-    return Stage(
-        name, title, partial(_evaluate, program=program), roles=(role, JUDGE), evaluates=True, **declared
-    )
+    return Stage(name, title, partial(_evaluate, program=program), roles=(role, JUDGE), evaluates=True, **declared)
 
 
 def _evaluate(context: Context, program: Callable[[Context], dspy.Module]) -> Scorecard:

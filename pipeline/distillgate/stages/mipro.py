@@ -101,10 +101,11 @@ class _Optimizer(dspy.MIPROv2):
         return {0: candidates}
 
     def _pool(self, rows: list[dspy.Example], label: str) -> list[dspy.Example]:
-        """The shorter half of a label's worked rows, of the hard ones if there are any: short ones cost less a call."""
+        """The shorter half of a label's worked rows, of the hard ones if there are enough: short ones cost less a call."""
         task = self._task
         worked = [row for row in rows if row[task.label] == label and all(name in row for name in task.worked)]
-        hard = [row for row in worked if row.difficulty == "hard"] or worked
+        hard = [row for row in worked if row.difficulty == "hard"]
+        hard = hard if len(hard) >= task.labeled_demos else worked
         hard.sort(key=lambda row: sum(len(str(row[name])) for name in task.inputs))
         return hard[: max(task.labeled_demos, len(hard) // 2)]
 
@@ -119,8 +120,8 @@ def _check_demos(task: Task, train: list[dspy.Example]) -> None:
         return
     if len(task.program().predictors()) != 1:
         raise StageError(
-            f"labeled_demos = {task.labeled_demos} needs a program of one predictor: a row holds the answer of one only. "
-            "Set it to 0, and the optimizer bootstraps its demonstrations"
+            f"labeled_demos = {task.labeled_demos} needs a program of one predictor: a row holds the answer of one "
+            "only. Set it to 0, and the optimizer bootstraps its demonstrations"
         )
     for label in task.labels:
         found = sum(row[task.label] == label and all(name in row for name in task.worked) for row in train)

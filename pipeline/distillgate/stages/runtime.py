@@ -27,18 +27,21 @@ from distillgate.task import Task
 SCOPE = "distillgate_scope"
 """A key of DSPy's context, which DSPy's own threads inherit."""
 
+WATCH = "distillgate_watch"
+"""Likewise: who keeps the errors that an optimizer swallows."""
+
 calls.inherited.append(lambda: dspy.settings.get(SCOPE))
 
 HOOKS = (
     (BootstrapFinetune, "_prepare_finetune_data", ("self", "trace_data", "lm", "pred_ind")),
     (MIPROv2, "_bootstrap_fewshot_examples", ("self", "program", "trainset", "seed", "teacher")),
 )
-"""Methods of DSPy's optimizers that `stages/` overrides although they are private: class, name, parameters it relies on."""
+"""Methods of DSPy's optimizers that `stages/` overrides although they are private: class, name, parameters."""
 
 
 @functools.cache
 def prove_hooks() -> None:
-    """Make sure that DSPy still calls the private methods that `stages/` overrides: else a filter would vanish silently.
+    """Make sure that DSPy still calls the private methods that `stages/` overrides, or a filter would silently vanish.
 
     Raises:
         InterceptionError: one is gone, is not called by `compile` any more, or takes other parameters.
@@ -57,7 +60,7 @@ def prove_hooks() -> None:
 def prepared(task: Task) -> Iterator[None]:
     """Inside the block DSPy has no cache, no model of its own, the task's adapter, and logs nothing but errors.
 
-    DSPy's caches would hide calls from the tape, whoever made the LM or Embedder: they are replaced for the whole process.
+    DSPy's caches would hide calls from the tape, whoever made the LM or Embedder: they are off in the whole process.
     """
     prove_hooks()
     logger = logging.getLogger("dspy")
@@ -96,9 +99,9 @@ def scored(context: Context) -> Callable[..., Score]:
     asked = {"lm": judge} if judge else {}
 
     def score(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> Score:
-        with attributed(purpose="metric"), dspy.context(**asked):
-            verdict = task.metric(example, prediction) if trace is None else task.metric(example, prediction, trace=trace)
-        return Score.of(verdict, task.threshold)
+        more = {} if trace is None else {"trace": trace}
+        with attributed(purpose="metric"), dspy.context(**asked), _kept_if_it_fails():
+            return Score.of(task.metric(example, prediction, **more), task.threshold)
 
     return score
 
@@ -113,19 +116,20 @@ def passes(context: Context) -> Callable[..., bool]:
 
     def passed(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> bool:
         # DSPy's bootstrap never hands over the trace, and the metric would judge by its lenient form
-        return score(example, prediction, () if trace is None else trace).passes(task.training_threshold)
+        with _kept_if_it_fails():
+            return score(example, prediction, () if trace is None else trace).passes(task.training_threshold)
 
     return passed
 
 
 @contextmanager
 def watched(examples: Sequence[dspy.Example]) -> Iterator[None]:
-    """Attribute calls to the rows that a program is called with, and fail if a call in the block failed.
+    """Attribute calls to the rows that a program is called with, and fail if a call or the metric failed in the block.
 
     DSPy's optimizers take a failed call for a wrong answer and go on, or end in an error of their own.
     """
     watch = _Watch(examples)
-    with dspy.context(callbacks=[*dspy.settings.callbacks, watch]):
+    with dspy.context(callbacks=[*dspy.settings.callbacks, watch], **{WATCH: watch}):
         try:
             yield
         except Exception as error:
@@ -134,6 +138,17 @@ def watched(examples: Sequence[dspy.Example]) -> Iterator[None]:
             raise
     if watch.error is not None:
         raise watch.error
+
+
+@contextmanager
+def _kept_if_it_fails() -> Iterator[None]:
+    """DSPy's Evaluate takes an error of the metric for a score of 0."""
+    try:
+        yield
+    except Exception as error:
+        if (watch := dspy.settings.get(WATCH)) is not None:
+            watch.error = watch.error or error
+        raise
 
 
 class _Watch(BaseCallback):

@@ -28,7 +28,7 @@ class Role:
     """The role whose model plays this one where the profile names none."""
 
     optional: bool = False
-    """Whether a profile may do without a model for it; one that is neither optional nor has a fallback must be named."""
+    """Whether a profile may do without a model for it; without that and without a fallback, it must name one."""
 
 
 TEACHER = Role("teacher")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from distillgate.errors import DistillgateError
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import measure
+from distillgate.results.gates import Measured, measure
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
+from distillgate.stages.spec import STUDENT, TEACHER, Role
 from distillgate.testing.stages import result_of
 
 UPDATED = pytest.StashKey[list[str]]()
@@ -52,24 +53,41 @@ def _gates_moved(lifecycle: Lifecycle, drift: baseline.Drift) -> list[str]:
     """The gates whose value differs from the accepted results' among those whose stages have run."""
     if not drift.same_items:
         return []
-    lines = []
+    lines: list[str] = []
+    then = _Cards(lifecycle, lambda stage: baseline.load(lifecycle.baseline(stage)))
+    now = _Cards(lifecycle, lifecycle.scorecards.__getitem__)
     for gate in lifecycle.config.gates.values():
         try:
-            then = measure(gate, *_measured(lifecycle, lambda stage: baseline.load(lifecycle.baseline(stage))))
-            now = measure(gate, *_measured(lifecycle, lifecycle.scorecards.__getitem__))
+            old, new = measure(gate, then), measure(gate, now)
         except (KeyError, DistillgateError):
-            continue  # a stage of it has not run, or has no accepted results
-        if (then.shown, then.state) != (now.shown, now.state):
-            lines.append(f"  gate {gate.name}: {then.shown} ({then.state}) → {now.shown} ({now.state})")
+            continue  # a stage of it has not run, or has no accepted results; accepted results have no prices
+        if (old.shown, old.state) != (new.shown, new.state):
+            lines.append(f"  gate {gate.name}: {old.shown} ({old.state}) → {new.shown} ({new.state})")
     return ["gates that moved:", *lines] if lines else []
 
 
-def _measured(
-    lifecycle: Lifecycle, scorecard: Callable[[str], Scorecard]
-) -> tuple[Callable[[], Comparison], Callable[[str], Scorecard]]:
-    # results keep tokens and seconds but no prices: the gate on costs cannot move here
-    seed = lifecycle.config.seed
-    return lambda: Comparison(scorecard("optimized"), scorecard("distilled"), math.nan, math.nan, seed), scorecard
+@dataclass(frozen=True, slots=True)
+class _Cards(Measured):
+    """What gates are measured on, from whatever gives a stage's scorecard."""
+
+    lifecycle: Lifecycle
+    card: Callable[[str], Scorecard]
+
+    def teacher(self) -> Scorecard:
+        return self._standing(TEACHER)
+
+    def student(self) -> Scorecard:
+        return self._standing(STUDENT)
+
+    def compared(self) -> Comparison:
+        return Comparison(self.teacher(), self.student())
+
+    def about(self, item: str) -> str:
+        return self.lifecycle.about(item)
+
+    def _standing(self, role: Role) -> Scorecard:
+        stage = self.lifecycle.graph.standing_for(role)
+        return self.card(stage.name if stage else "")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,13 +10,29 @@ import pytest
 from distillgate.errors import DistillgateError
 from distillgate.results.scorecard import Latency
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.testing.clock import CallClock
 from distillgate.testing.options import lifecycle_of
 from distillgate.testing.stages import result_of
 
 OURS = pytest.StashKey[bool]()
 USUAL_STORAGE = "file://./.benchmarks"
 """pytest-benchmark's, where nothing else is asked for."""
+
+
+class ItemClock:
+    """A timer for pytest-benchmark that stands still but for the recorded seconds that it is advanced by."""
+
+    def __init__(self, name: str) -> None:
+        """Start at 0; `name` is what pytest-benchmark stores as the timer's."""
+        self.__name__ = name
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since the clock was made."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let an item's seconds pass."""
+        self._now += seconds
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,14 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         folder = lifecycle_of(config).artefacts / "benchmarks"
     except DistillgateError:
-        return  # the options' own check says it
+        return  # said to the first test that asks for a stage
     config.option.benchmark_storage = f"file://{folder}"
     config.stash[OURS] = True
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Seconds that were recorded are the same on every machine, whose name is nobody's business."""
+    """Leave the test machine out: recorded seconds are the same on every one."""
     if OURS in config.stash:
         machine_info.clear()
         machine_info["seconds"] = "of the models, as recorded"
@@ -48,34 +64,31 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 @pytest.fixture
 def latency_benchmark(request: pytest.FixtureRequest, lifecycle: Lifecycle) -> Callable[[str], Latency]:
-    """`latency_benchmark("distilled")` benchmarks a stage's calls, those made alone, one a round.
+    """`latency_benchmark("distilled")` benchmarks a stage's items that ran alone, one a round.
 
-    In a replay the rounds take the seconds that the calls took while recording, so `--benchmark-compare` compares
-    models and not test machines. Asked live, they take those that the wall clock has just shown for the calls of this
-    run: a second call would be paid for, and many endpoints answer it faster from a cache of prompts. Skips under
-    xdist, which turns pytest-benchmark off.
+    A round takes the seconds that the item's calls took while recording (asked live: in this run), so that
+    `--benchmark-compare` compares models and not test machines. No call is made again. Skips under xdist, which turns
+    pytest-benchmark off.
     """
     if hasattr(request.config, "workerinput"):
         pytest.skip("pytest-benchmark is off under xdist; to measure latency run: pytest -m latency -n 0")
 
     def run(stage: str) -> Latency:
         live = stage in lifecycle.recordings.live
-        clock = CallClock("wall_clock_seconds" if live else "recorded_seconds")
-        group = f"seconds a call, {'live' if live else 'as recorded'}"
+        clock = ItemClock("wall_clock_seconds" if live else "recorded_seconds")
+        group = f"seconds an item, {'live' if live else 'as recorded'}"
         request.node.add_marker(pytest.mark.benchmark(group=group, timer=clock), append=False)
         card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
         benchmark = request.getfixturevalue("benchmark")
-        if not (alone := [item for item in card.items if item.alone]):
-            pytest.fail(f"no call of stage {stage!r} was made alone, so its seconds are queueing and no latency")
-
-        def rounds(seconds: Iterator[float]) -> None:
-            benchmark.pedantic(lambda: clock.advance(next(seconds)), rounds=len(alone))
-
-        def replayed() -> None:
-            with lifecycle.lone_calls(stage) as again:
-                rounds(sum(call.seconds for call in again(item.id)) for item in alone)
-
-        result_of(lifecycle, (lambda: rounds(item.seconds for item in alone)) if live else replayed)
+        alone = [seconds for seconds in card.seconds_alone if seconds > 0]
+        if not alone:
+            pytest.fail(
+                f"latency is not measured: no item of stage {stage!r} ran alone with known seconds. Set alone in the "
+                f"profile above 0, then run: {lifecycle.recordings.remedy(stage)}",
+                pytrace=False,
+            )
+        seconds = iter(alone)
+        benchmark.pedantic(lambda: clock.advance(next(seconds)), rounds=len(alone))
         return card.latency
 
     return run

@@ -1,37 +1,46 @@
-"""A recording from its plan, with `--distill-dry-run` all there is, to its review; the same of what is asked live."""
+"""`--distill-record` and `--distill-live` from the plan over the progress to the review."""
 
 from __future__ import annotations
 
-import datetime
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import orjson
 import pytest
 
 from distillgate.errors import DistillgateError
-from distillgate.files import write_atomically
-from distillgate.money.plan import Plan, make_plan
-from distillgate.report.plan import plan_text
-from distillgate.report.review import review_json, review_markdown
-from distillgate.run.review import Before, make_review, remember
+from distillgate.money.meter import Figures
+from distillgate.report.recording import Bar, Lines, begin, plan_of, plan_text
+from distillgate.report.review import Before, made_review, remember
 from distillgate.secrets.known import scrubbed
 from distillgate.testing.options import LIFECYCLE, lifecycle_of, stages_to_ask_live, stages_to_record
 
+BAR = pytest.StashKey[Bar]()
 BEFORE = pytest.StashKey[Before]()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """With `--distill-dry-run`, print the plan and end well, before a test is collected.
+def show_plan(config: pytest.Config) -> None:
+    """Print the plan that `--distill-dry-run` asks for.
 
     Raises:
         pytest.UsageError: options or settings are not valid.
     """
-    if not config.getoption("distill_dry_run") or config.option.help:
-        return None
     stages_to_record(config)
-    print(scrubbed(plan_text(_plan(config))), end="")  # noqa: T201
-    return 0
+    try:
+        text = plan_text(plan_of(lifecycle_of(config)))
+    except DistillgateError as error:
+        raise pytest.UsageError(scrubbed(str(error))) from None
+    print(scrubbed(text), end="")  # noqa: T201
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep hold of the terminal before pytest captures it; only a recording on a terminal needs it."""
+    wanted = config.getoption("distill_record") or config.getoption("distill_live")
+    if wanted and config.get_verbosity() >= 0 and sys.stdout.isatty():
+        terminal = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+        config.stash[BAR] = Bar(terminal)
+        config.add_cleanup(terminal.close)
 
 
 @pytest.hookimpl(trylast=True)
@@ -44,40 +53,46 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not stages_to_record(config) and not stages_to_ask_live(config):
         return
-    plan = _plan(config)
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None:
-        reporter.write(scrubbed(plan_text(plan)))
     try:
-        plan.check()
+        lifecycle = lifecycle_of(config)
+        plan = plan_of(lifecycle)
+        if (reporter := config.pluginmanager.getplugin("terminalreporter")) is not None:
+            reporter.write(scrubbed(plan_text(plan)))
+        begin(lifecycle, plan)
     except DistillgateError as error:
         raise pytest.UsageError(scrubbed(str(error))) from None
-    config.stash[BEFORE] = remember(lifecycle_of(config))
-    meter = lifecycle_of(config).recordings.meter
-    meter.expected = {stage.stage: stage.usage.calls for stage in plan.stages}
-    meter.trained_tokens = max((stage.usage.trained_tokens for stage in plan.stages), default=0)
+    config.stash[BEFORE] = remember(lifecycle)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show what the recording changed, and write it where `--distill-review` says."""
     if BEFORE not in config.stash:
         return
-    review = make_review(config.stash[LIFECYCLE], config.stash[BEFORE])
-    if not review.stages:
-        return
-    text = scrubbed(review_markdown(review))
-    if folder := config.getoption("distill_review"):
-        content = orjson.dumps(review_json(review), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        write_atomically(Path(folder) / "review.md", text.encode())
-        write_atomically(Path(folder) / "review.json", scrubbed(content.decode()).encode())
+    folder = config.getoption("distill_review")
+    text = made_review(config.stash[LIFECYCLE], config.stash[BEFORE], Path(folder) if folder else None)
     if config.get_verbosity() >= 0:
         terminalreporter.write(text)
 
 
-def _plan(config: pytest.Config) -> Plan:
-    try:
-        lifecycle = lifecycle_of(config)
-        today = datetime.datetime.now(datetime.UTC).date()
-        return make_plan(lifecycle.config, lifecycle.recordings, lifecycle.golden, today)
-    except DistillgateError as error:
-        raise pytest.UsageError(scrubbed(str(error))) from None
+def progress_of(config: pytest.Config, tell: Callable[[str], None]) -> Callable[[Figures | None], None]:
+    """What is told how far a recording is: a bar on a terminal, lines in a log, nothing with `-q`."""
+    if config.get_verbosity() < 0:
+        return lambda figures: None
+    return config.stash.get(BAR, None) or Lines(tell)
+
+
+def teller(config: pytest.Config) -> Callable[[str], None]:
+    """What shows a message at once, past pytest's capture and above the bar; secrets are replaced."""
+
+    def tell(message: str) -> None:
+        bar = config.stash.get(BAR, None)
+        if bar is not None and bar.say(scrubbed(message)):
+            return
+        capture = config.pluginmanager.getplugin("capturemanager")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if capture is not None and reporter is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(scrubbed(message))
+
+    return tell

@@ -1,27 +1,66 @@
-"""Stages as session fixtures: a test that asks for a result runs that stage and what it needs, once."""
+"""Results as fixtures, gates as assertions: a test that asks for a result runs its stage and what that needs, once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, TypeVar
 
 import pytest
 
 from distillgate.errors import CassetteMissError, DistillgateError
 from distillgate.golden import Golden
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import Scorecard
+from distillgate.results.gates import Verdict
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.run.recordings import UnfinishedRecordingError
+from distillgate.stages.spec import Graph, Stage
 from distillgate.task import Task
-from distillgate.testing.options import lifecycle_of
-
-if TYPE_CHECKING:
-    import dspy
-
-    from distillgate.stages.distill import Distillation
+from distillgate.testing.options import graph_of, lifecycle_of
 
 T = TypeVar("T")
+
+MARKERS = {
+    "retention": "what the student keeps of the teacher's quality",
+    "cost": "what an item costs, and what is saved",
+    "latency": "what an item takes",
+}
+"""Besides those of the stages."""
+
+VERDICTS = pytest.StashKey[dict[str, Verdict]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and a fixture for each stage."""
+    graph = graph_of(config)
+    for name, meaning in (markers_of(graph) | MARKERS).items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.pluginmanager.register(fixtures_of(graph), "distillgate.testing.fixtures")
+
+
+def markers_of(graph: Mapping[str, Stage]) -> dict[str, str]:
+    """Marker → titles of the stages whose tests carry it."""
+    titles: dict[str, list[str]] = {}
+    for stage in graph.values():
+        titles.setdefault(stage.marker, []).append(stage.title)
+    return {marker: ", ".join(named) for marker, named in titles.items()}
+
+
+def fixtures_of(graph: Graph) -> ModuleType:
+    """A plugin with a session fixture for each stage, which gives the stage's result."""
+    plugin = ModuleType("fixtures of stages")
+    for stage in graph.values():
+        setattr(plugin, stage.fixture, pytest.fixture(scope="session", name=stage.fixture)(_of(stage)))
+    return plugin
+
+
+def _of(stage: Stage) -> Callable[[Lifecycle], Any]:
+    def fixture(lifecycle: Lifecycle) -> Any:
+        return result_of(lifecycle, lambda: lifecycle.result(stage.name))
+
+    fixture.__name__ = stage.fixture
+    fixture.__doc__ = f"{'Scorecard of the' if stage.evaluates else 'Result of the'} {stage.title}."
+    return fixture
 
 
 def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
@@ -40,7 +79,7 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
 
 @pytest.fixture(scope="session")
 def lifecycle(pytestconfig: pytest.Config) -> Lifecycle:
-    """The distillation of the configured task by the chosen profile."""
+    """The distillation of the configured task with the chosen profile."""
     try:
         return lifecycle_of(pytestconfig)
     except DistillgateError as caught:
@@ -51,7 +90,7 @@ def lifecycle(pytestconfig: pytest.Config) -> Lifecycle:
 @pytest.fixture(scope="session")
 def task(lifecycle: Lifecycle) -> Task:
     """What is distilled."""
-    return result_of(lifecycle, lambda: lifecycle.task)
+    return lifecycle.task
 
 
 @pytest.fixture(scope="session")
@@ -61,42 +100,30 @@ def golden(lifecycle: Lifecycle) -> Golden:
 
 
 @pytest.fixture(scope="session")
-def teacher_scorecard(lifecycle: Lifecycle) -> Scorecard:
-    """The teacher with its plain prompt, on the test split."""
-    return result_of(lifecycle, lambda: lifecycle.scorecard("teacher"))
-
-
-@pytest.fixture(scope="session")
-def optimized_program(lifecycle: Lifecycle) -> dspy.Module:
-    """The teacher's program with its optimised prompt."""
-    return result_of(lifecycle, lambda: lifecycle.optimized_program)
-
-
-@pytest.fixture(scope="session")
-def optimized_scorecard(lifecycle: Lifecycle) -> Scorecard:
-    """The optimised teacher on the test split."""
-    return result_of(lifecycle, lambda: lifecycle.scorecard("optimized"))
-
-
-@pytest.fixture(scope="session")
-def student_scorecard(lifecycle: Lifecycle) -> Scorecard:
-    """The student before tuning, on the test split."""
-    return result_of(lifecycle, lambda: lifecycle.scorecard("student"))
-
-
-@pytest.fixture(scope="session")
-def distillation(lifecycle: Lifecycle) -> Distillation:
-    """The distilled program and how its training went."""
-    return result_of(lifecycle, lambda: lifecycle.distillation)
-
-
-@pytest.fixture(scope="session")
-def distilled_scorecard(lifecycle: Lifecycle) -> Scorecard:
-    """The distilled student on the test split."""
-    return result_of(lifecycle, lambda: lifecycle.scorecard("distilled"))
-
-
-@pytest.fixture(scope="session")
 def comparison(lifecycle: Lifecycle) -> Comparison:
-    """The distilled student against the optimised teacher."""
+    """The student against the teacher, over the same items."""
     return result_of(lifecycle, lambda: lifecycle.comparison)
+
+
+@pytest.fixture
+def gate(lifecycle: Lifecycle, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Callable[[str], Verdict]:
+    """`gate("retention")` measures the gate of that name and fails unless it holds; its numbers go to JUnit too."""
+
+    def check(name: str) -> Verdict:
+        if name not in lifecycle.config.gates:
+            pytest.skip(f"no bound for {name} in [tool.distillgate.gates]")
+        verdict = result_of(lifecycle, lambda: lifecycle.verdict(lifecycle.config.gates[name]))
+        verdicts_of(pytestconfig)[name] = verdict
+        for key in ("value", "bound", "n", "interval"):
+            # not record_property: it warns of JUnit's newer schema, which has no place for a test's properties
+            request.node.user_properties.append((f"{name}.{key}", getattr(verdict, key)))
+        if not verdict.passed:
+            pytest.fail(str(verdict), pytrace=False)
+        return verdict
+
+    return check
+
+
+def verdicts_of(config: pytest.Config) -> dict[str, Verdict]:
+    """The gates that were measured so far, held or not."""
+    return config.stash.setdefault(VERDICTS, {})

@@ -1,28 +1,35 @@
-"""How a run ends: what is wrong with its tapes, the lifecycle's table and gates, the reports that were asked for."""
+"""How a run ends: what is wrong with its tapes, table and gates, the reports; one for all processes under xdist."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 
-from distillgate.checks.profile import check_files
-from distillgate.errors import DistillgateError, ReportError
-from distillgate.files import write_atomically
-from distillgate.report.ending import ending
-from distillgate.report.files import append_to_job_summary, write_report
-from distillgate.report.findings import finding_line
+from distillgate.calls import Call
+from distillgate.checks.profile import check_files, finding_line
+from distillgate.errors import DistillgateError
+from distillgate.report.files import append_to_job_summary, write_json, write_report
 from distillgate.report.gather import gathered, summarised
-from distillgate.report.machine import as_json
 from distillgate.report.run import Run
+from distillgate.report.table import ending
+from distillgate.results.gates import Verdict
+from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
-from distillgate.testing.gates import verdicts_of
-from distillgate.testing.options import LIFECYCLE
+from distillgate.testing.baseline import UPDATED
+from distillgate.testing.options import LIFECYCLE, lifecycle_of
+from distillgate.testing.stages import verdicts_of
+
+if TYPE_CHECKING:
+    from distillgate.tuning import TuningReport
 
 SESSION = pytest.StashKey[pytest.Session]()
+HANDED = "distillgate"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -33,24 +40,29 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show what the stages that ran came to, and what `--distill-record` did not get to; quiet with `-q`."""
     if hasattr(config, "workerinput"):
-        return  # xdist's workers end so too, and only their controller knows all results
+        return  # only xdist's controller knows all results
     lifecycle = config.stash.get(LIFECYCLE, None)
-    if config.getoption("distill_report") and not (lifecycle and lifecycle.scorecards) and config.get_verbosity() >= 0:
+    loud = config.get_verbosity() >= 0
+    if config.getoption("distill_report") and not (lifecycle and lifecycle.scorecards) and loud:
         terminalreporter.write_line("no page: no stage was evaluated")
     if lifecycle is None:
         return
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
     run = summarised(lifecycle, verdicts_of(config)) if lifecycle.scorecards else None
-    if config.get_verbosity() >= 0:
+    if loud:
         _show(terminalreporter, lifecycle, run)
-    if run is not None:
-        for publish in (lambda: _json(config, run), lambda: _page(config, lifecycle), lambda: _job_summary(run)):
-            _kept_going(terminalreporter, config, publish)
+    if run is None:
+        return
+    if path := config.getoption("distill_report_json"):
+        _publish(terminalreporter, config, lambda: write_json(run, Path(path)))
+    if folder := config.getoption("distill_report"):
+        _publish(terminalreporter, config, lambda: _page(config, lifecycle, Path(folder)))
+    _publish(terminalreporter, config, lambda: append_to_job_summary(run))
 
 
 def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: Run | None) -> None:
-    for finding in check_files(lifecycle.config, lifecycle.task.name):
+    for finding in check_files(lifecycle.config, lifecycle.task.name, lifecycle.graph):
         if finding.severity != "note":
             line = scrubbed(finding_line(finding))
             terminalreporter.write_line(line, **{"red" if finding.severity == "error" else "yellow": True})
@@ -59,8 +71,10 @@ def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: 
         terminalreporter.write(scrubbed(ending(run)))
 
 
-def _kept_going(terminalreporter: pytest.TerminalReporter, config: pytest.Config, publish: Callable[[], str]) -> None:
-    """Say where something was written; where it could not be, say that, and let the run fail and end as it would."""
+def _publish(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config, publish: Callable[[], str | None]
+) -> None:
+    """Write a report and say where; one that cannot be written fails the run, which ends as it would."""
     try:
         line = publish()
     except DistillgateError as error:
@@ -72,24 +86,63 @@ def _kept_going(terminalreporter: pytest.TerminalReporter, config: pytest.Config
             terminalreporter.write_line(scrubbed(line))
 
 
-def _json(config: pytest.Config, run: Run) -> str:
-    if path := config.getoption("distill_report_json"):
-        content = as_json(run.summary, run.verdicts)
-        written = scrubbed(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
-        try:
-            write_atomically(Path(path), written.encode())
-        except OSError as error:
-            raise ReportError(f"{path} cannot be written: {error.strerror}; name another file") from error
-    return ""
+def _page(config: pytest.Config, lifecycle: Lifecycle, folder: Path) -> str:
+    return f"page: {write_report(gathered(lifecycle, verdicts_of(config), folder), folder)}"
 
 
-def _page(config: pytest.Config, lifecycle: Lifecycle) -> str:
-    if not (asked := config.getoption("distill_report")):
-        return ""
-    page = write_report(gathered(lifecycle, verdicts_of(config), Path(asked)), Path(asked))
-    return f"page: {page}"
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What the stages of one worker came to; stages that several workers ran came to the same in each."""
+
+    scorecards: Mapping[str, Scorecard]
+    headers: Mapping[str, Mapping[str, Any]]
+    calls: dict[str, list[Call]]
+    items: dict[str, int]
+    training: dict[str, TuningReport]
+    verdicts: dict[str, Verdict]
+    updated: list[str]
 
 
-def _job_summary(run: Run) -> str:
-    append_to_job_summary(run)
-    return ""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker, leave the results where xdist takes them from."""
+    config = session.config
+    lifecycle = config.stash.get(LIFECYCLE, None)
+    output: dict[str, Any] | None = getattr(config, "workeroutput", None)
+    if output is None or lifecycle is None:
+        return
+    ledger = lifecycle.ledger
+    handed = Handover(
+        lifecycle.scorecards,
+        lifecycle.headers,
+        ledger.calls,
+        ledger.items,
+        ledger.training,
+        verdicts_of(config),
+        config.stash.get(UPDATED, []),
+    )
+    output[HANDED] = pickle.dumps(handed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the controller, take over what a worker left; one that crashed left nothing."""
+    content = (getattr(node, "workeroutput", None) or {}).get(HANDED)
+    if content is None:
+        return
+    handed: Handover = pickle.loads(content)  # noqa: S301  # from a process that this run started
+    take_over(lifecycle_of(node.config), handed)
+    verdicts_of(node.config).update(handed.verdicts)
+    node.config.stash.setdefault(UPDATED, []).extend(handed.updated)
+
+
+def take_over(lifecycle: Lifecycle, handed: Handover) -> None:
+    """Give a lifecycle the results of stages that ran elsewhere, as if they had run in it."""
+    lifecycle.results |= handed.scorecards
+    lifecycle.headers |= {stage: dict(header) for stage, header in handed.headers.items()}
+    ledger = lifecycle.ledger
+    known, items = ledger.calls | handed.calls, ledger.items | handed.items
+    ledger.calls.clear()
+    for stage in lifecycle.graph:
+        if stage in known:
+            ledger.add(stage, known[stage], items[stage])
+    ledger.training |= handed.training

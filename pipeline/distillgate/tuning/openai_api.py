@@ -35,8 +35,8 @@ Supply = Callable[[str, Mapping[str, Any]], None]
 class OpenAITuner:
     """Uploads, starts and awaits jobs over the `openai` client.
 
-    DSPy's own `OpenAIProvider` talks to the module-level client only, sleeps 20 s between looks, takes every error for "no
-    such job", and returns a name that no longer routes.
+    DSPy's own `OpenAIProvider` talks to the module-level client only, sleeps 20 s between looks, takes every error for
+    "no such job", and returns a name that no longer routes.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ def test_a_replayed_call_says_what_the_endpoint_said(path, endpoint, teacher):
     with recording(path, {}, Redactor()):
         teacher(endpoint.url)(prompt)
     with replaying(path, REMEDY):
-        assert teacher()(prompt) == ["[[ ## sports ## ]]\nLook at the main statement."]
+        assert teacher()(prompt) == ["[[ ## sports ## ]]\nLook at the main statement.\nchatcmpl-1"]
 
 
 def test_a_replay_sends_nothing(path, endpoint, recorded, teacher, ask):

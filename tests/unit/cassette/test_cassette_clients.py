@@ -82,7 +82,11 @@ def test_equal_calls_of_the_async_sdk_are_sent_once(path, endpoint, in_time):
 
     with recording(path, {}, Redactor()):
         answered = in_time(lambda: asyncio.run(call_together()))
-    assert (endpoint.requests.total(), {answer.id for answer in answered}) == (1, {"chatcmpl-1"})
+    assert (endpoint.requests.total(), {number(answer) for answer in answered}) == (1, {"chatcmpl-1"})
+
+
+def number(answer):
+    return answer.choices[0].message.content.rpartition("\n")[2]
 
 
 def sync_get(url, library=httpx):
@@ -137,7 +141,7 @@ def test_another_thread_can_make_a_call_that_was_lost(path, endpoint, refused, c
         with pytest.raises(APIConnectionError):
             pool.submit(lambda: client(refused).chat.completions.create(**CHAT)).result()
         answer = in_time(lambda: client(endpoint.url).chat.completions.create(**CHAT))
-    assert answer.id == "chatcmpl-1"
+    assert number(answer) == "chatcmpl-1"
 
 
 def test_a_broken_off_answer_is_a_lost_call(path, in_time):

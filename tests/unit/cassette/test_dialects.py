@@ -1,7 +1,17 @@
 """Pins that a call counts alike in whatever API of DSPy's native engine it is made."""
 
 import pytest
-from distillgate.cassette.dialects import Tokens, completes, cut_off, model_of, most_tokens, temperature, tokens
+from distillgate.cassette.dialects import (
+    Tokens,
+    completes,
+    cut_off,
+    model_of,
+    most_tokens,
+    rebuilt,
+    reduced,
+    temperature,
+    tokens,
+)
 from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
@@ -120,3 +130,92 @@ def test_a_providers_own_api_is_recorded_counted_and_replayed_any_number_of_time
     with replaying(path, "") as tape:
         assert elsewhere("Who won?")[0] == elsewhere("Who won?")[0] == SAID
     assert [(one.prompt_tokens, one.seconds > 0) for one in tape.calls] == [(50, True), (50, True)]
+
+
+def choice(message, **more):
+    return {"message": {"role": "assistant", **message}, "finish_reason": "stop", **more}
+
+
+OPENAI = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1795538892,
+    "model": "teacher",
+    "service_tier": "default",
+    "system_fingerprint": "fp_1",
+    "choices": [choice({"content": SAID, "refusal": None, "annotations": []}, index=0, logprobs=None)],
+    "usage": {
+        "prompt_tokens": 50,
+        "completion_tokens": 9,
+        "total_tokens": 59,
+        "prompt_tokens_details": {"cached_tokens": 30, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "accepted_prediction_tokens": 0},
+    },
+}
+KEPT = {
+    "model": "teacher",
+    "choices": [choice({"content": SAID})],
+    "usage": {"prompt_tokens": 50, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 30}},
+}
+THOUGHT = choice({"content": SAID, "reasoning_content": "Hm."})
+LOGPROBS = {"content": [{"token": "The", "logprob": -0.1, "bytes": None, "top_logprobs": []}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        pytest.param(OPENAI, KEPT, id="openai"),
+        pytest.param(OPENAI | {"timings": {"prompt_ms": 12.5}}, KEPT, id="llama.cpp"),
+        pytest.param({k: v for k, v in OPENAI.items() if k != "model"}, KEPT, id="no-model"),
+        pytest.param(OPENAI | {"choices": [THOUGHT]}, KEPT | {"choices": [THOUGHT]}, id="reasoning"),
+        pytest.param(
+            OPENAI | {"choices": [choice({"content": SAID}, logprobs=LOGPROBS)]},
+            KEPT | {"choices": [choice({"content": SAID}, logprobs=LOGPROBS)]},
+            id="logprobs",
+        ),
+        pytest.param(
+            OPENAI | {"choices": [choice({"content": "b"}, index=1), choice({"content": "a"}, index=0)]},
+            KEPT | {"choices": [choice({"content": "b"}, index=1), choice({"content": "a"}, index=0)]},
+            id="choices-in-another-order",
+        ),
+        pytest.param(OPENAI | {"usage": None}, {k: v for k, v in KEPT.items() if k != "usage"}, id="no-usage"),
+        pytest.param({"error": {"message": "no"}, "id": 1}, {"error": {"message": "no"}, "id": 1}, id="error"),
+        pytest.param({"id": 1, "choices": []}, {"id": 1, "choices": []}, id="no-choices"),
+        pytest.param({"id": 1, "choices": ["a"]}, {"id": 1, "choices": ["a"]}, id="other-choices"),
+        pytest.param(["a"], ["a"], id="list"),
+    ],
+)
+def test_what_no_client_reads_is_not_kept(body, kept):
+    assert reduced(body, "teacher") == kept
+    assert tokens(kept) == tokens(body)
+    assert reduced(rebuilt(kept), "teacher") == kept
+
+
+def test_what_was_not_kept_is_put_back():
+    whole = rebuilt(KEPT)
+    assert (whole["object"], whole["created"], whole["choices"][0]["index"]) == ("chat.completion", 0, 0)
+    assert whole["usage"]["total_tokens"] == 59
+    assert rebuilt({"choices": [{"message": {"tool_calls": [1]}}]})["choices"][0]["message"]["content"] is None
+
+
+def test_a_client_takes_what_is_put_back():
+    from openai.types.chat import ChatCompletion
+
+    assert ChatCompletion.model_validate(rebuilt(KEPT)).choices[0].message.content == SAID
+
+
+def test_a_recording_gives_its_caller_what_a_replay_gives(path):
+    import httpx
+
+    pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+    from tests.endpoint import Endpoint, served
+
+    asked = {
+        "model": "teacher",
+        "messages": [{"role": "user", "content": "Say `[[ ## sports ## ]]`"}],
+        "temperature": 0,
+    }
+    with served(Endpoint()) as running, recording(path, {}, Redactor()):
+        came = httpx.post(f"{running.url}/chat/completions", json=asked)
+    with replaying(path, ""):
+        assert httpx.post("http://nowhere.invalid/v1/chat/completions", json=asked).content == came.content

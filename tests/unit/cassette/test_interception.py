@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 from distillgate.cassette.guard import guarded
-from distillgate.cassette.transports.interception import prove, transport_patches
+from distillgate.cassette.transports.interception import prove, prove_hook, transport_patches
 from distillgate.errors import InterceptionError
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
@@ -191,3 +191,19 @@ def test_a_dspy_without_the_patched_path_is_refused(unproved, monkeypatch):
     monkeypatch.delattr(transports.StdlibAsyncTransport, "_do_stream")
     with pytest.raises(InterceptionError, match=r"not intercepted .*_do_stream"):
         prove()
+
+
+def test_a_private_hook_that_is_reached_is_proved():
+    prove_hook("Adapter._hook", lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("works", "reason"),
+    [
+        pytest.param(lambda: False, "it is not reached", id="not-reached"),
+        pytest.param(lambda: getattr(object(), "_hook"), "AttributeError: ", id="renamed"),  # noqa: B009
+    ],
+)
+def test_a_private_hook_that_is_not_reached_is_named_with_the_versions_that_reach_it(works, reason):
+    with pytest.raises(InterceptionError, match=rf"Adapter\._hook: {reason}.* dspy>=3\.4\.1,<3\.5"):
+        prove_hook("Adapter._hook", works)

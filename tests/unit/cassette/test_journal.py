@@ -4,12 +4,13 @@ import re
 from contextlib import closing
 
 import pytest
-from distillgate.cassette.format import read
 from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.journal import Journal
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
 from distillgate.errors import CassetteError
+
+from tests.journals import unfinished
 
 FIRST, SECOND, THIRD = (
     Interaction(Canonical("POST", "/v1/chat/completions", {"n": n}), 200, "application/json", {"n": n}, 0.25, 1)
@@ -37,13 +38,13 @@ def killed(path):
 
 def test_the_header_is_on_disk_from_the_start(path):
     with journal(path):
-        assert read(path).header == {"seed": 9}
+        assert unfinished(path).header == {"seed": 9}
 
 
 def test_an_interaction_is_on_disk_before_append_returns(path):
     with journal(path) as open_journal:
         open_journal.append(FIRST)
-        assert read(path).interactions == [FIRST]
+        assert unfinished(path).interactions == [FIRST]
 
 
 def test_a_journal_is_resumed_with_what_it_holds(path):
@@ -64,7 +65,7 @@ def test_a_resumed_journal_goes_on_behind_the_last_whole_line(killed, off):
     path = killed(off)
     with journal(path) as resumed:
         resumed.append(THIRD)
-    assert read(path).interactions == [FIRST, THIRD]
+    assert unfinished(path).interactions == [FIRST, THIRD]
 
 
 @pytest.mark.parametrize("rest", [b"", b'{"distillgate":{"for'], ids=["empty", "cut-off-header"])
@@ -72,7 +73,7 @@ def test_a_journal_without_a_whole_header_starts_anew(path, rest):
     path.write_bytes(rest)
     with journal(path) as anew:
         anew.append(FIRST)
-    assert read(path).interactions == [FIRST]
+    assert unfinished(path).interactions == [FIRST]
 
 
 @pytest.mark.parametrize(
@@ -98,13 +99,13 @@ def test_rewriting_replaces_what_was_recorded(path):
         rewritten.append(FIRST)
         rewritten.append(SECOND)
         rewritten.rewrite([SECOND])
-        assert read(path).interactions == [SECOND]
+        assert unfinished(path).interactions == [SECOND]
 
 
 def test_rewriting_keeps_the_header(path):
     with journal(path) as rewritten:
         rewritten.rewrite([])
-        assert read(path).header == {"seed": 9}
+        assert unfinished(path).header == {"seed": 9}
 
 
 def test_a_rewritten_journal_goes_on(path):
@@ -112,13 +113,13 @@ def test_a_rewritten_journal_goes_on(path):
         rewritten.append(FIRST)
         rewritten.rewrite([SECOND])
         rewritten.append(THIRD)
-        assert read(path).interactions == [SECOND, THIRD]
+        assert unfinished(path).interactions == [SECOND, THIRD]
 
 
 def test_closing_leaves_the_journal(path):
     with journal(path) as closed:
         closed.append(FIRST)
-    assert read(path).interactions == [FIRST]
+    assert unfinished(path).interactions == [FIRST]
 
 
 def test_folders_are_made_as_needed(tmp_path):
@@ -127,9 +128,9 @@ def test_folders_are_made_as_needed(tmp_path):
 
 
 BROKEN = [
-    pytest.param(b'{"request":', b"{request:", 2, id="not-json"),
-    pytest.param(b'"status"', b'"state"', 2, id="missing-field"),
-    pytest.param(b'"format":3', b'"format":4', 1, id="other-format"),
+    pytest.param(b'{"key":', b"{key:", 2, id="not-json"),
+    pytest.param(b'"answer"', b'"answers"', 2, id="missing-field"),
+    pytest.param(b'"format":4', b'"format":3', 1, id="other-format"),
 ]
 
 

@@ -9,6 +9,7 @@ from distillgate.cassette.redact import Redactor
 from distillgate.checks.profile import check_files
 from distillgate.config import load_config
 from distillgate.secrets import known as environment
+from distillgate.stages import load_graph
 
 TODAY = datetime.date(2026, 1, 1)
 
@@ -58,7 +59,8 @@ def found(project):
     """What the cheap checks find, of one kind or of all."""
 
     def found(kind=None, profile="loopback", today=TODAY):
-        findings = check_files(load_config(project, profile), "news", today)
+        config = load_config(project, profile)
+        findings = check_files(config, "news", load_graph(config), today)
         return [finding for finding in findings if kind in (None, finding.kind)]
 
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 import distillgate
 import pytest
 from distillgate.cli import main
-from distillgate.stages.graph import STAGES
+from distillgate.stages import STAGES
 
 WITHOUT_DSPY = """
 import sys
@@ -76,7 +76,7 @@ def test_json_of_tapes_in_order_is_an_empty_list(run):
 
 def test_json_of_a_replay_is_nothing_but_json(run, rerecord, tape, settings):
     settings('task = "', 'unfinished = "skip"\ntask = "')
-    for stage in set(STAGES) - {"student"}:
+    for stage in {stage.name for stage in STAGES} - {"student"}:
         tape(stage).unlink()
     rerecord("student", lambda held: held[1:])
     assert [finding["kind"] for finding in json.loads(run("--json", "--replay")[1])] == ["unfinished", "miss"]

@@ -7,6 +7,7 @@ import pytest
 from distillgate.checks.prompts import changed_prompts, system_prompts
 from distillgate.checks.shelf import read_shelf
 from distillgate.config import load_config
+from distillgate.stages import load_graph
 from news import task as news
 
 
@@ -24,6 +25,11 @@ def reworded(old, new):
     return dataclasses.replace(news.task, program=program)
 
 
+def shelf_of(project):
+    config = load_config(project)
+    return read_shelf(config, "news", load_graph(config))
+
+
 @pytest.fixture
 def saved(project):
     return project / "golden" / "news" / "loopback" / "optimize.json"
@@ -32,7 +38,7 @@ def saved(project):
 @pytest.fixture
 def compared(project, saved):
     """What comparing the prompts finds."""
-    return lambda task=news.task: list(changed_prompts(read_shelf(load_config(project), "news"), task, saved))
+    return lambda task=news.task: list(changed_prompts(shelf_of(project), task, saved.parent))
 
 
 def test_the_prompts_of_a_recorded_project_are_those_on_its_tapes(compared):
@@ -89,6 +95,6 @@ def test_a_program_that_composes_its_prompts_is_left_to_a_replay(compared, rerec
 
 
 def test_a_system_prompt_is_what_the_stages_send(project):
-    (prompt,) = system_prompts(news.task.program())
-    tape = read_shelf(load_config(project), "news").tapes["student"]
+    (prompt,) = system_prompts(news.task.program(), news.task)
+    tape = shelf_of(project).tapes["student"]
     assert {i.request.body["messages"][0]["content"] for i in tape.interactions} == {prompt}

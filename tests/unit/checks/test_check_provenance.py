@@ -5,8 +5,12 @@ import datetime
 import importlib.metadata
 
 import pytest
-from distillgate.cassette.format import read
-from distillgate.stages.graph import STAGES, UPSTREAM
+from distillgate.cassette.opening import content
+from distillgate.cassette.storage import read
+from distillgate.stages import STAGES as DECLARED
+
+STAGES = tuple(stage.name for stage in DECLARED)
+UPSTREAM = {stage.name: stage.needs for stage in DECLARED}
 
 
 def slower(held):

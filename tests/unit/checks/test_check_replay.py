@@ -3,21 +3,21 @@
 import dataclasses
 
 import pytest
-from distillgate.checks.profile import check
-from distillgate.checks.replays import replayed
+from distillgate.checks.profile import check, replayed
 from distillgate.config import load_config
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import STAGES
+from distillgate.stages import STAGES, load_graph
 
 
 @pytest.fixture
 def replay(project):
     """What replaying these stages finds."""
-    return lambda *stages: list(replayed(Lifecycle(load_config(project)), set(STAGES) - set(stages)))
+    return lambda *stages: list(replayed(Lifecycle(load_config(project)), {stage.name for stage in STAGES} - set(stages)))
 
 
 def test_a_recorded_project_replays(project):
-    assert check(load_config(project), replay=True) == []
+    config = load_config(project)
+    assert check(config, load_graph(config), replay=True) == []
 
 
 def test_a_request_without_an_answer_is_a_miss(replay, rerecord):

@@ -4,16 +4,14 @@ from dataclasses import replace
 
 import pytest
 from distillgate.config import Gate
-from distillgate.report.decision import decide
-from distillgate.report.ending import ending
-from distillgate.report.run import Run
-from distillgate.report.table import LifecycleReport
-from distillgate.results.verdict import Verdict
+from distillgate.report.run import Run, decide
+from distillgate.report.table import ending
+from distillgate.results.gates import Verdict
 
-from tests.reports import made_up
+from tests.reports import GRAPH, made_up
 
 RUN = made_up(60)
-COMPARED = RUN.summary.comparison
+COMPARED = RUN.comparison
 
 
 def verdict(value, name="retention", **bounds):
@@ -57,6 +55,6 @@ def test_a_terminal_shows_decision_table_and_gates_within_a_hundred_columns():
 
 
 def test_a_run_whose_gates_were_not_asked_for_shows_its_table_alone():
-    shown = ending(Run("news", LifecycleReport("local", RUN.summary.scorecards, RUN.summary.cost_per_1000, None)))
+    shown = ending(Run(GRAPH, "news", "local", RUN.scorecards, RUN.costs))
     assert "decided" not in shown
     assert "gate" not in shown

@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 from distillgate.report.markdown import SHOWN, as_markdown
 from distillgate.report.run import Run
-from distillgate.report.table import LifecycleReport
 
-from tests.reports import HOSTILE, made_up
+from tests.reports import GRAPH, HOSTILE, made_up
 
 RUN = made_up(240)
 
@@ -41,7 +40,7 @@ def test_lost_and_gained_items_are_folded():
     folded = re.findall(
         r"<details>\n<summary>(\w+): .*? \((\d+)\)</summary>\n\n(.*?)\n\n</details>", markdown, re.DOTALL
     )
-    compared = RUN.summary.comparison
+    compared = RUN.comparison
     assert [(name, int(count)) for name, count, _ in folded] == [
         ("Lost", len(compared.lost)), ("Gained", len(compared.gained)),
     ]  # fmt: skip
@@ -74,7 +73,7 @@ def test_what_models_and_data_say_neither_marks_up_nor_links_nor_notifies(text):
 
 
 def test_a_run_of_one_stage_has_its_row_and_no_fold():
-    cards = {"student": RUN.summary.scorecards["student"]}
-    markdown = as_markdown(Run("news", LifecycleReport("local", cards, {"student": 0.01}, None)))
+    cards = {"student": RUN.scorecards["student"]}
+    markdown = as_markdown(Run(GRAPH, "news", "local", cards, {"student": 0.01}))
     assert "| untuned student |" in markdown
     assert "<details>" not in markdown

@@ -14,15 +14,14 @@ from distillgate.errors import MissingExtraError
 from distillgate.money.ledger import Economics
 from distillgate.report.page import render
 from distillgate.report.run import Run
-from distillgate.report.table import LifecycleReport
 from distillgate.results.comparison import Comparison
 from distillgate.secrets import known as environment
 
-from tests.reports import HOSTILE, made_up
+from tests.reports import GRAPH, HOSTILE, made_up
 
 SECTIONS = ("gates", "stages", "plots", "confusion", "prompt", "items", "provenance")
 PLOTS = {
-    "Accuracy against cost", "Retention", "Accuracy by difficulty", "Latency", "Cost over calls", "Fine-tuning loss",
+    "Accuracy against cost", "Retention", "Accuracy by difficulty", "Latency", "Cost over items", "Fine-tuning loss",
 }  # fmt: skip
 
 
@@ -115,8 +114,8 @@ def test_no_id_is_given_twice(seen):
 
 
 def test_plots_take_their_colours_from_the_page(page):
-    assert not re.findall(r"#0101[0-9a-f]{2}\b|#000000", page)
-    assert "stroke: var(--distilled)" in page
+    assert not re.findall(r"#010[12][0-9a-f]{2}\b|#000000", page)
+    assert "stroke: var(--stage-3)" in page
 
 
 def test_every_item_stands_in_it_and_what_flipped_first(seen):
@@ -171,21 +170,21 @@ def test_a_secret_of_the_environment_is_replaced_wherever_it_stands(monkeypatch)
 
 @pytest.mark.parametrize("stages", [["student"], ["teacher", "student"], ["optimized"]])
 def test_a_run_of_some_stages_shows_those(stages):
-    whole = made_up(12).summary
+    whole = made_up(12)
     cards = {stage: whole.scorecards[stage] for stage in stages}
-    seen = Seen(render(Run("news", LifecycleReport("local", cards, whole.cost_per_1000, None), labels=("politics",))))
+    seen = Seen(render(Run(GRAPH, "news", "local", cards, whole.costs, labels=("politics",))))
     assert "Not decided: this run compares no student with its teacher" in seen.text
     assert len(seen.items) == 12
 
 
 def test_a_run_of_nothing_has_a_page_too():
-    assert "No stage was evaluated" in render(Run("news", LifecycleReport("local", {}, {}, None)))
+    assert "No stage was evaluated" in render(Run(GRAPH))
 
 
 def test_costs_that_are_not_known_are_not_plotted():
     run = made_up(12)
-    unpriced = replace(run.summary, cost_per_1000=dict.fromkeys(run.summary.scorecards, float("nan")), economics=None)
-    seen = Seen(render(replace(run, summary=replace(unpriced, unpriced="no price of big"))))
+    costs = dict.fromkeys(run.scorecards, float("nan"))
+    seen = Seen(render(replace(run, costs=costs, economics=None, unpriced="no price of big")))
     assert "no price of big" in seen.text
     assert len(seen.every("svg")) == len(PLOTS) - 2
 
@@ -193,7 +192,7 @@ def test_costs_that_are_not_known_are_not_plotted():
 def test_without_its_extra_it_names_the_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="extra 'report'"):
-        render(Run("news", LifecycleReport("local", {}, {}, None)))
+        render(Run(GRAPH))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +207,7 @@ def test_without_its_extra_it_names_the_extra(monkeypatch):
 def test_figures_at_the_edge_are_drawn_too(share, seconds):
     run = made_up(8)
     cards = {}
-    for stage, card in run.summary.scorecards.items():
+    for stage, card in run.scorecards.items():
         items = [
             replace(item, correct=place < share * card.n, seconds=seconds * (place + 1), alone=place < 2)
             for place, item in enumerate(card.items)
@@ -216,8 +215,8 @@ def test_figures_at_the_edge_are_drawn_too(share, seconds):
         cards[stage] = replace(card, items=tuple(items))
     costs = dict.fromkeys(cards, 0.0)
     compared = Comparison(cards["optimized"], cards["distilled"], 0.0, 0.0)
-    summary = LifecycleReport("local", cards, costs, compared, Economics(0.0, 0.0, 0.0))
-    seen = Seen(render(replace(run, summary=summary, losses=((1, 0.5),))))
+    free = replace(run, scorecards=cards, costs=costs, comparison=compared, economics=Economics(0.0, 0.0, 0.0))
+    seen = Seen(render(replace(free, losses=((1, 0.5),))))
     drawn = " ".join(chart["aria-label"] for chart in seen.every("svg"))
     assert "Accuracy against cost" in drawn
     assert ("The student keeps" in drawn) is (share > 0)

@@ -85,7 +85,12 @@ def same(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) 
     return bool(prediction.answer == example.answer)
 
 
+def once() -> dspy.Adapter:
+    """An adapter that takes an answer as it comes."""
+    return dspy.ChatAdapter(use_json_adapter_fallback=False)
+
+
 def task(**changes: Any) -> Task:
     """Question and answer, judged by `same`."""
-    standard = {"name": "quiz", "program": dspy.Module, "metric": same, "labels": ()}
+    standard = {"name": "quiz", "program": dspy.Module, "metric": same, "labels": (), "adapter": once}
     return Task(**{**standard, "inputs": ("question",), "label": "answer", **changes})

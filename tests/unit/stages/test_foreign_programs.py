@@ -111,7 +111,7 @@ def test_each_of_two_predictors_with_the_same_fields_is_trained_on_its_own_instr
 def test_training_rows_are_written_by_the_programs_own_adapter(adapter):
     form = {"JSONAdapter": '{{"answer": "{}"}}', "XMLAdapter": "<answer>\n{}\n</answer>"}[type(adapter).__name__]
     answers = {f"q{n:02}": form.format(f"a{n:02}") for n in range(3)}
-    plain = task(program=lambda: dspy.Predict("question -> answer"))
+    plain = task(program=lambda: dspy.Predict("question -> answer"), adapter=None)
     result, rows = distilled(plain, plain.program(), answers, adapter=adapter)
     assert result.kept == 3
     for turns in rows:
@@ -122,7 +122,7 @@ def test_training_rows_are_written_by_the_programs_own_adapter(adapter):
 
 def test_an_adapter_that_cannot_write_rows_is_refused_before_a_call_is_made():
     engine = Canned()
-    plain = task(program=lambda: dspy.Predict("question -> answer"))
+    plain = task(program=lambda: dspy.Predict("question -> answer"), adapter=None)
     models = {"teacher": dspy.LM("openai/canned", engine=engine, cache=False), "student": lm()}
     stand = Stand(plain, {"train": examples(2)}, models, {"optimize": plain.program()}, tunes=Tuner())
     with (

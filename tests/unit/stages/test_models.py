@@ -8,7 +8,6 @@ pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extr
 from distillgate.config import Model, load_config
 from distillgate.errors import ConfigError
 from distillgate.run.models import NO_KEY, api_key, make_lm
-from distillgate.tuning.openai_api import EndpointProvider
 from dspy.utils.exceptions import LMAuthError, LMServerError
 from news.task import NewsClassifier
 
@@ -88,11 +87,6 @@ def test_engine_and_cache_are_named_and_not_left_to_chance(spec):
 
 def test_a_model_without_an_endpoint_of_its_own_goes_to_its_provider():
     assert "api_base" not in make_lm(Model("openai/teacher"), KEY).kwargs
-
-
-def test_the_provider_tunes_the_model(spec):
-    provider = EndpointProvider(client=None)
-    assert make_lm(spec, KEY, provider).provider is provider
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ DEV = {
 
 def rows(articles):
     return [
-        dspy.Example(id=article[:8], article=article, category=category, entities=[article.split()[1]]).with_inputs("article")
+        dspy.Example(id=article[:8], article=article, category=category, entities=[article.split()[1]]).with_inputs(
+            "article"
+        )
         for article, category in articles.items()
     ]
 
@@ -46,7 +48,9 @@ def needs_demonstrations(body):
 
 def run(endpoint, dev, seed=9):
     with prepared(task):
-        return optimize(Stand(task, {"train": rows(TRAIN), "dev": dev}, {"teacher": lm_at(endpoint, "teacher")}, seed=seed))
+        return optimize(
+            Stand(task, {"train": rows(TRAIN), "dev": dev}, {"teacher": lm_at(endpoint, "teacher")}, seed=seed)
+        )
 
 
 @pytest.fixture(scope="module")

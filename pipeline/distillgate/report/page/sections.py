@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from distillgate.report.page.confusion import matrix
-from distillgate.report.page.items import embedded, items
+from distillgate.report.page.charts import charts
+from distillgate.report.page.items import embedded, items, matrix
 from distillgate.report.page.prompts import changes
-from distillgate.report.page.quality import by_difficulty, frontier, retention
-from distillgate.report.page.spending import break_even, latency, loss
 from distillgate.report.run import Run
-from distillgate.report.table import TITLES, LifecycleReport, figures, headings, origin, secondary_metrics
-from distillgate.results.comparison import Comparison
+from distillgate.report.table import LATENCY, PER_1000, figures, headings, origin, secondary_metrics
 from distillgate.results.numbers import NONE, count, dollars, percent, points, probability, ratio, span
 
 LISTED = 20
@@ -22,28 +20,20 @@ LISTED = 20
 
 def sections(run: Run) -> dict[str, Any]:
     """The template's variables; a chart whose figures are not known is absent."""
-    summary, pair = run.summary, run.pair
-    verdicts = {verdict.gate.name: verdict for verdict in run.verdicts}
-    charts = [
-        frontier(summary),
-        retention(summary.comparison, verdicts),
-        by_difficulty(summary.scorecards),
-        latency(pair),
-        break_even(summary.economics),
-        loss(run.losses),
-    ]
-    data = items(run)
+    data, metrics = items(run), secondary_metrics(run)
+    rows = [[run.title(stage), *figures(run, stage, metrics), card.model] for stage, card in run.scorecards.items()]
     return {
         "run": run,
-        "titles": TITLES,
-        "origin": origin(summary) if summary.scorecards else "",
-        "figures": list(_figures(summary)),
+        "origin": f"{origin(run)}. {LATENCY}." if run.scorecards else "",
+        "figures": list(_figures(run)),
         "gates": list(_gates(run)),
-        "stages": _stages(summary),
-        "charts": [chart for chart in charts if chart is not None],
-        "matrices": [matrix(card, run.labels) for card in pair],
+        "stages": {"head": ["stage", *headings(run, metrics), "model"], "rows": rows},
+        "costs": [f"{run.title(stage)}: {dollars(cost)}" for stage, cost in run.metric_costs.items()],
+        "per_1000": PER_1000,
+        "charts": charts(run),
+        "matrices": [matrix(card, run.title(card.stage), run.labels) for card in run.pair if not card.graded],
         "changes": changes(run.plain, run.optimized),
-        "lost": [teacher.id for teacher, _ in summary.comparison.lost] if summary.comparison else [],
+        "lost": [teacher.id for teacher, _ in run.comparison.lost] if run.comparison else [],
         "listed": LISTED,
         "items": embedded(data),
         "item_count": count(len(data["items"])),
@@ -55,26 +45,19 @@ def sections(run: Run) -> dict[str, Any]:
     }
 
 
-def _figures(report: LifecycleReport) -> Iterator[tuple[str, str, str]]:
+def _figures(run: Run) -> Iterator[tuple[str, str, str]]:
     """(name, value, in which words) of what decides."""
-    compared: Comparison | None = report.comparison
-    if compared is None:
+    if (compared := run.comparison) is None:
         return
     yield "retention", percent(compared.retention), f"95 % interval {span(compared.retention_interval)}"
-    lost, gained = count(len(compared.lost)), count(len(compared.gained))
-    yield (
-        "accuracy difference",
-        points(compared.difference),
-        f"{lost} items lost, {gained} gained, McNemar p = {probability(compared.mcnemar)}",
-    )
-    yield "cost", ratio(compared.cost_reduction), "cheaper a call than the teacher"
-    yield "time", ratio(compared.latency_ratio), "of the teacher's median call"
-    if (economics := report.economics) is not None:
-        yield (
-            "break-even",
-            count(economics.break_even),
-            f"calls pay for the distillation's {dollars(economics.one_off)}",
-        )
+    test = "" if math.isnan(compared.mcnemar) else f", McNemar p = {probability(compared.mcnemar)}"
+    flipped = f"{count(len(compared.lost))} items lost, {count(len(compared.gained))} gained{test}"
+    yield f"{run.quality} difference", points(compared.difference), flipped
+    yield "cost", ratio(compared.cost_reduction), "cheaper an item than the teacher"
+    yield "time", ratio(compared.latency_ratio), "of the teacher's median item"
+    if (economics := run.economics) is not None:
+        paid = f"items pay for the distillation's {dollars(economics.one_off)}"
+        yield "break-even", count(economics.break_even), paid
 
 
 def _gates(run: Run) -> Iterator[dict[str, str]]:
@@ -92,12 +75,6 @@ def _gates(run: Run) -> Iterator[dict[str, str]]:
         }
     for name, why in run.unmeasured.items():
         yield {"name": name.replace("_", " "), "state": "open", "said": "not measured", "value": "", "story": why}
-
-
-def _stages(report: LifecycleReport) -> dict[str, Any]:
-    metrics = secondary_metrics(report)
-    rows = [[TITLES[stage], *figures(report, stage, metrics), card.model] for stage, card in report.scorecards.items()]
-    return {"head": ["stage", *headings(metrics), "model"], "rows": rows}
 
 
 def _provenance(run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -13,12 +13,16 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, FAINT, BOUND = "#010101", "#010102", "#010103"
-STAGE = {"teacher": "#010104", "optimized": "#010105", "student": "#010106", "distilled": "#010107"}
-MARKER = {"teacher": "s", "optimized": "D", "student": "^", "distilled": "o"}
-"""Shapes tell the stages apart where colours do not."""
+    from distillgate.stages.spec import Graph
 
-VARIABLES = {INK: "ink", FAINT: "faint", BOUND: "bound", **{colour: stage for stage, colour in STAGE.items()}}
+INK, FAINT, BOUND = "#010101", "#010102", "#010103"
+COLOURS = tuple(f"#0102{place:02x}" for place in range(8))
+MARKERS = ("s", "D", "^", "o", "v", "P", "X")
+"""Shapes tell stages apart where colours do not. Seven and eight have no common divisor: 56 stages look different."""
+
+VARIABLES = {INK: "ink", FAINT: "faint", BOUND: "bound"} | {
+    colour: f"stage-{place}" for place, colour in enumerate(COLOURS)
+}
 """Stand-ins, which no plot has of its own accord → the page's CSS variables, which differ in light and dark."""
 
 LOOK = {
@@ -58,6 +62,12 @@ class Chart:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     """The plotted numbers, as a table."""
+
+
+def look_of(graph: Graph, stage: str) -> dict[str, str]:
+    """Colour and marker of an evaluation, by its place in the graph."""
+    place = graph.evaluations.index(stage)
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 
 
 def drawn(

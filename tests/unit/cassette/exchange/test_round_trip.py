@@ -1,5 +1,7 @@
 """Pins that a tape survives the way to stock vcrpy's YAML and back."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from distillgate.cassette.format import Recording
@@ -18,7 +20,7 @@ from tests.unit.cassette.exchange.samples import JSON, UPLOAD, said, there_and_b
 @pytest.mark.parametrize(
     "interaction",
     [
-        pytest.param(said({"choices": [{"message": {"content": "The team."}}]}), id="json"),
+        pytest.param(said({"model": "teacher", "choices": [{"message": {"content": "The team."}}]}), id="json"),
         pytest.param(said({"content": 'Zoë’s 東京 🗞 \u2028 \x00 \x85 \ufeff \\ " end\r\n'}), id="unicode"),
         pytest.param(said({"text": "data: [DONE]\n\n"}, content_type="text/event-stream"), id="text-answer"),
         pytest.param(said({"text": ""}, content_type="text/plain", status=204), id="empty-answer"),
@@ -34,6 +36,7 @@ from tests.unit.cassette.exchange.samples import JSON, UPLOAD, said, there_and_b
         pytest.param(said({}, asked={"multipart": []}), id="request-like-an-empty-upload"),
         pytest.param(said({}, status=302), id="status"),
         pytest.param(said({}, seconds=12.3456, in_flight=7), id="seconds-and-calls-in-flight"),
+        pytest.param(replace(said({}), item="é 1", purpose="training"), id="item-and-purpose"),
     ],
 )
 def test_an_interaction_comes_back_as_it_was(path, interaction):

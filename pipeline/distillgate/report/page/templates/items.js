@@ -21,7 +21,7 @@
     make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 
   const side = (one, index) => {
-    const block = make("div", {}, make("h3", {}, `${players[index]}: ${one.answer}, ${one.correct ? "right" : "wrong"}`),
+    const block = make("div", {}, make("h3", {}, `${players[index]}: ${one.answer}, ${one.verdict}`),
       pairs([...one.fields, ["took", one.took]]));
     if (one.place) block.append(make("p", {}, "recorded in ", make("a", { href: one.place[1] }, one.place[0])));
     return block;
@@ -54,7 +54,7 @@
     const cell = (label, value, state = "") => make("td", { role: "cell", "data-label": label, class: state }, value);
     const line = make("tr", { role: "row" }, make("td", { role: "cell" }, button),
       cell("outcome", item.outcome), cell("expected", item.expected),
-      ...item.answers.map((one, index) => cell(players[index], `${one.correct ? "✓" : "✗"} ${one.answer}`, String(one.correct))));
+      ...item.answers.map((one, index) => cell(players[index], `${one.correct === null ? one.verdict : one.correct ? "✓" : "✗"} ${one.answer}`, String(one.correct))));
     button.addEventListener("click", () => toggle(item, line, button));
     return line;
   };

@@ -37,7 +37,7 @@ def test_nothing_is_run_for_a_report(project):
     lifecycle = Lifecycle(load_config(project, "loopback"))
     lifecycle.scorecard("student")
     run = gathered(lifecycle, {}, project)
-    assert list(run.summary.scorecards) == list(run.headers) == ["student"]
+    assert list(run.scorecards) == list(run.headers) == ["student"]
     assert run.losses == ()
 
 
@@ -71,7 +71,7 @@ def test_prompts_are_those_of_the_program_and_of_its_saved_optimised_form(replay
     (plain,), (optimized,) = run.plain, run.optimized
     assert plain.instructions.startswith("Name the desk")
     assert plain.demonstrations == ()
-    made = replayed_lifecycle.optimized_program.predictors()[0]
+    made = replayed_lifecycle.result("optimize").predictors()[0]
     assert (optimized.predictor, optimized.instructions) == ("classify.predict", made.signature.instructions)
     assert len(optimized.demonstrations) == len(made.demos)
 

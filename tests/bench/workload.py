@@ -14,8 +14,6 @@ from unittest import mock
 
 import dspy
 import orjson
-from vcr.request import Request
-
 from distillgate.cassette import format as tape_format
 from distillgate.cassette.format import Recording
 from distillgate.cassette.interaction import Interaction
@@ -23,6 +21,7 @@ from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical, canonical
 from distillgate.config import Model
 from distillgate.run.models import NO_KEY, make_lm
+from vcr.request import Request
 
 URL = "http://bench.invalid/v1"
 MODEL = "gpt-4o-mini"
@@ -58,7 +57,7 @@ SIGNATURE = dspy.Signature(
 
 def articles(count: int, seed: int = 9) -> list[str]:
     """`count` different texts of `LENGTH` words."""
-    draw, words = random.Random(seed), SENTENCE.split()  # noqa: S311
+    draw, words = random.Random(seed), SENTENCE.split()
     return [f"Number {index}: {' '.join(draw.choices(words, k=LENGTH))}." for index in range(count)]
 
 

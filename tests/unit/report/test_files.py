@@ -37,7 +37,7 @@ def test_the_command_without_a_name_shows_decision_table_and_gates(project, caps
 def test_a_folder_that_is_a_file_is_refused_before_anything_runs(project, capsys, named, monkeypatch):
     (project / "taken").write_text("")
     monkeypatch.setattr(Lifecycle, "scorecard", lambda *asked: pytest.fail("a stage ran"))
-    assert main(["report", "--to", named]) == 1
+    assert main(["report", "--to", named]) == 3
     said = capsys.readouterr().err
     assert said == f"error: the report cannot be written to {named}: taken is no folder; name another folder\n"
 

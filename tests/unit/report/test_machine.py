@@ -2,20 +2,23 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from distillgate.config import Gate
 from distillgate.money.ledger import Economics, StageCost
 from distillgate.report.machine import as_json
-from distillgate.report.table import LifecycleReport
+from distillgate.report.run import Run
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import ItemResult, Scorecard
-from distillgate.results.verdict import Verdict
+from distillgate.results.scorecard import Scorecard
+from distillgate.results.gates import Verdict
+
+from tests.reports import GRAPH, item
 
 
 def card(stage, bits):
     items = [
-        ItemResult(f"item-{n}", "hard", "a", "a" if bit == "1" else "b", bit == "1", False, {}, 1, 1, 2.0, True)
+        item(f"item-{n}", bit == "1", difficulty="hard", answer="ab"[bit == "0"], expected="a", seconds=2.0)
         for n, bit in enumerate(bits)
     ]
     return Scorecard(stage, f"openai/{stage}", tuple(items), {"data": "sha256:00"})
@@ -23,12 +26,14 @@ def card(stage, bits):
 
 TEACHER, STUDENT = card("optimized", "1111111110"), card("distilled", "1111111001")
 COMPARED = Comparison(TEACHER, STUDENT, 2.25, 0.27)
-REPORT = LifecycleReport(
+RUN = Run(
+    GRAPH,
+    "news",
     "local",
     {"optimized": TEACHER, "distilled": STUDENT},
     {"optimized": 2.25, "distilled": 0.27},
-    COMPARED,
-    Economics(1.425, 2.25, 0.27),
+    comparison=COMPARED,
+    economics=Economics(1.425, 2.25, 0.27),
     ledger={
         "distill": StageCost(240, 120_000, 24_000, 900.0, 0.025),
         "training": StageCost(0, 180_000, 0, 7.5, math.nan),
@@ -39,7 +44,7 @@ GATE = Verdict(Gate("retention", 0.9), COMPARED.retention, 10, "88.9 %", COMPARE
 
 @pytest.fixture
 def written():
-    return json.loads(json.dumps(as_json(REPORT, [GATE]), allow_nan=False))
+    return json.loads(json.dumps(as_json(replace(RUN, verdicts=(GATE,))), allow_nan=False))
 
 
 def test_a_stage_has_its_accuracy_with_interval(written):
@@ -69,7 +74,7 @@ def test_the_comparison_has_retention_and_tier(written):
 
 
 def test_economics_say_when_it_has_paid(written):
-    assert written["economics"]["break_even_calls"] == math.ceil(1.425 / 0.00198)
+    assert written["economics"]["break_even_items"] == math.ceil(1.425 / 0.00198)
 
 
 def test_a_gate_has_state_value_and_bound(written):
@@ -78,11 +83,11 @@ def test_a_gate_has_state_value_and_bound(written):
 
 
 def test_what_did_not_run_is_null():
-    alone = as_json(LifecycleReport("local", {"optimized": TEACHER}, {"optimized": 2.25}, None))
+    alone = as_json(Run(GRAPH, "news", "local", {"optimized": TEACHER}, {"optimized": 2.25}))
     assert (alone["comparison"], alone["economics"], alone["gates"]) == (None, None, [])
 
 
 def test_what_is_undefined_is_null():
-    report = LifecycleReport("local", {"optimized": TEACHER}, {"optimized": math.nan}, None, Economics(1.0, 1.0, 1.0))
-    said = json.dumps(as_json(report), allow_nan=False)
-    assert json.loads(said)["economics"]["break_even_calls"] is None
+    run = replace(RUN, costs=dict.fromkeys(RUN.costs, math.nan), economics=Economics(1.0, 1.0, 1.0))
+    said = json.dumps(as_json(run), allow_nan=False)
+    assert json.loads(said)["economics"]["break_even_items"] is None

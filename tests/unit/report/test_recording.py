@@ -4,7 +4,7 @@ import io
 
 import pytest
 from distillgate.money.meter import Figures
-from distillgate.report.progress import EVERY, Bar, Lines, progress_line
+from distillgate.report.recording import EVERY, Bar, Lines, progress_line
 
 
 def figures(done=30, expected=120, **changes):
