@@ -176,6 +176,11 @@ def test_graded_scores_that_never_differ_leave_room_for_those_that_do():
     assert same.ratio == pytest.approx((1 - 0.2646 / 0.5, 1 + 0.2646 / 0.5), abs=5e-4)
 
 
+def test_one_differing_pair_of_many_does_not_tell_the_direction():
+    low, high = PairedScores([0.5] * 20, [0.5] * 19 + [0.1]).difference
+    assert low < -0.4 / 20 < 0 < high
+
+
 def test_the_bootstrap_is_the_same_in_every_run():
     scores = PairedScores([0.5, 0.7, 0.9, 0.4], [0.4, 0.7, 0.8, 0.6])
     assert (scores.difference, scores.ratio) == (scores.difference, scores.ratio)
