@@ -97,7 +97,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         import importlib.metadata
 
-        parser.exit(0, f"distillgate {importlib.metadata.version('distillgate')}\n")
+        _say(f"distillgate {importlib.metadata.version('distillgate')}")
+        parser.exit()
 
 
 def _run(chosen: argparse.Namespace) -> int:

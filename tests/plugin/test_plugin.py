@@ -56,7 +56,9 @@ def test_without_a_project_reports_of_tests_are_left_alone(foreign):
 def test_an_option_without_a_project_is_refused(foreign, option):
     result = foreign.runpytest(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{option.partition('=')[0]}: no pyproject.toml with a [[]tool.distillgate[]] table*"])
+    result.stderr.fnmatch_lines(
+        [f"*{option.partition('=')[0]}: no pyproject.toml with a [[]tool.distillgate[]] table*"]
+    )
 
 
 def test_a_project_is_found_by_the_path_of_its_tests(project, monkeypatch, tmp_path_factory):

@@ -147,7 +147,7 @@ def make_review(lifecycle: Lifecycle, before: Before) -> Review:
     """Compare what has run with `before`; runs nothing."""
     recordings, graph = lifecycle.recordings, lifecycle.graph
     live = bool(recordings.live)
-    asked = [stage for stage in (recordings.live or recordings.stages) if stage in lifecycle.headers]
+    asked = [stage for stage in (recordings.live or recordings.stages) if stage in lifecycle.results]
     return Review(
         profile=lifecycle.profile.name,
         live=live,

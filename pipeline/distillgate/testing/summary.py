@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line("no page: no stage was evaluated")
     if lifecycle is None:
         return
-    if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
+    if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.results]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
     run = summarised(lifecycle, verdicts_of(config)) if lifecycle.scorecards else None
     if loud:
