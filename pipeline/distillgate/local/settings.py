@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from distillgate.errors import ConfigError
 
@@ -25,6 +26,7 @@ _AT_LEAST = {
     "max_body_bytes": 1,
 }
 """Each whole-number key and its smallest value."""
+_CHOICES = {"trainer": ("auto", "cpu", "trl"), "wait_policy": ("auto", "spin", "sleep")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class LocalSettings:
     """0 lets the system choose."""
     threads: int = 0
     """Compute threads of a model; 0 is one per core."""
+    wait_policy: Literal["auto", "spin", "sleep"] = "auto"
+    """What a model's threads do while they wait: `spin` is twice as fast on idle cores, `sleep` is faster on busy ones.
+    `auto` looks at what other processes use when the model is loaded."""
+    trainer: Literal["auto", "cpu", "trl"] = "auto"
+    """What trains: `trl` is TRL's SFTTrainer (extra 'gpu'), `auto` takes it where torch finds a CUDA device."""
     parallel: int = 4
     """Requests that one model answers at the same time (llama.cpp slots)."""
     context: int = 4096
@@ -66,13 +73,17 @@ class LocalSettings:
 
         Raises ConfigError for an unknown key, a wrong type or a value out of range.
         """
-        known = ("home", "host", *_AT_LEAST, "models")
+        known = ("home", "host", *_AT_LEAST, *_CHOICES, "models")
         _reject_unknown(table, known, TABLE)
         home, host = table.get("home", DEFAULT_HOME), table.get("host", DEFAULT_HOST)
         for key, value in (("home", home), ("host", host)):
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{key} in {TABLE} must be a non-empty string, not {value!r}")
-        numbers = {key: _whole_number(key, table[key]) for key in _AT_LEAST if key in table}
+        numbers: dict[str, Any] = {key: _whole_number(key, table[key]) for key in _AT_LEAST if key in table}
+        for key, choices in _CHOICES.items():
+            if table.get(key, "auto") not in choices:
+                raise ConfigError(f"{key} in {TABLE} must be one of {', '.join(choices)}, not {table[key]!r}")
+        chosen: dict[str, Any] = {key: table[key] for key in _CHOICES if key in table}
         models = table.get("models", {})
         if not isinstance(models, Mapping):
             raise ConfigError(f"models in {TABLE} must be a table of name = {{source = …}}, not {models!r}")
@@ -81,6 +92,7 @@ class LocalSettings:
             models=tuple(_model(name, entry, root) for name, entry in models.items()),
             host=str(host),
             **numbers,
+            **chosen,
         )
 
 
