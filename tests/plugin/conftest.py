@@ -80,7 +80,12 @@ def recorded(tmp_path_factory):
         (folder / "test_gates.py").write_text(GATES, "utf-8")
         command = [sys.executable, "-m", "pytest", "--distill-record", "--distill-update-golden", "-p", "no:xdist"]
         done = subprocess.run(
-            command, cwd=folder, env=environment | {"PYTHONPATH": os.pathsep.join([*sys.path, ROOT])}, capture_output=True, text=True, check=False
+            command,
+            cwd=folder,
+            env=environment | {"PYTHONPATH": os.pathsep.join([*sys.path, ROOT])},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "recording.txt").write_text(done.stdout, "utf-8")

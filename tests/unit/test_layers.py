@@ -14,12 +14,12 @@ PACKAGE = Path(distillgate.__file__).parent
 
 LAYERS = (
     ("errors", "calls", "secrets.rules", "results.numbers", "results.findings", "tuning.endpoint_errors"),
-    ("project", "results.score", "secrets.scrub", "files"),
+    ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
     ("secrets.known", "parsing", "task", "tuning"),
-    ("config", "cassette", "golden", "stages.spec", "results.scorecard", "results.statistics"),
+    ("config", "cassette", "golden", "stages.spec", "results.scorecard"),
     ("results.comparison", "money.prices", "stages"),
     ("results.baseline", "results.gates", "money.ledger", "tuning.openai_api"),
-    ("money.meter", "money.plan", "run.models"),
+    ("money.meter", "money.plan", "run.lms"),
     ("run.recordings",),
     ("run",),
     ("checks", "local"),
@@ -29,11 +29,6 @@ LAYERS = (
     ("__main__", "__init__"),
 )
 """From low to high: a part imports itself and lower ones, never a neighbour; imports for types alone count as well."""
-
-LOOKS_UP = {
-    ("stages.spec", "tuning"),
-    ("stages.spec", "task"),
-}
 
 
 @dataclass(frozen=True)
@@ -204,7 +199,9 @@ def test_nothing_outside_stages_names_a_stage():
         if part(name) in ("stages", "stages.spec"):
             continue
         for node in ast.walk(tree):
-            texts = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+            texts = {
+                one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            }
             asks = isinstance(node, ast.Compare | ast.Subscript | ast.Dict | ast.Match)
             if texts & (names - roles) and isinstance(node, ast.Constant):
                 named.append(f"{name}:{node.lineno}")

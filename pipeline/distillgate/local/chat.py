@@ -14,8 +14,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from distillgate.errors import LocalEndpointError
+from distillgate.local.catalog import Catalogue
 from distillgate.local.engines import Engines
-from distillgate.local.models import Catalogue
 from distillgate.local.responses import ApiError, json_object, not_found
 from distillgate.local.settings import LocalSettings
 

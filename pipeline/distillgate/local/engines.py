@@ -15,7 +15,7 @@ from pathlib import Path
 
 from distillgate.errors import LocalEndpointError
 from distillgate.local import children
-from distillgate.local.models import Catalogue
+from distillgate.local.catalog import Catalogue
 from distillgate.local.responses import busy
 from distillgate.local.settings import LocalSettings
 

@@ -16,13 +16,13 @@ from starlette.responses import JSONResponse, Response
 
 from distillgate.errors import LocalEndpointError
 from distillgate.local import children
+from distillgate.local.catalog import Catalogue
 from distillgate.local.engines import Engines
-from distillgate.local.files import Files, new_id, read_json, write_json
 from distillgate.local.hyperparameters import JobRequest
-from distillgate.local.models import Catalogue
 from distillgate.local.responses import ApiError, json_object, not_found, page
 from distillgate.local.settings import LocalSettings
 from distillgate.local.training import TrainingSpec
+from distillgate.local.uploads import Files, new_id, read_json, write_json
 
 TRAINER_COMMAND = (sys.executable, "-m", "distillgate.local.training")
 TRAINING = "Fine-tuning job {id} is training; models answer again when it has ended."

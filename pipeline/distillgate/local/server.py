@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from distillgate.errors import LocalEndpointError
+from distillgate.local.catalog import Catalogue, ServedModel
 from distillgate.local.chat import ChatCompletions
 from distillgate.local.engines import WORKER_COMMAND, Engines
-from distillgate.local.files import Files
 from distillgate.local.jobs import Jobs
-from distillgate.local.models import Catalogue, ServedModel
 from distillgate.local.responses import ApiError, api_error, not_found
 from distillgate.local.settings import LocalSettings
+from distillgate.local.uploads import Files
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -44,7 +44,9 @@ WHOLE = report(
     ],
     {"teacher": 2.25, "optimized": 2.25, "student": 0.135, "distilled": 0.27},
 )
-WIDEST = report([card(stage, "1" * 240, 59.94 * 60) for stage in GRAPH.evaluations], dict.fromkeys(GRAPH.evaluations, 12_345.67))
+WIDEST = report(
+    [card(stage, "1" * 240, 59.94 * 60) for stage in GRAPH.evaluations], dict.fromkeys(GRAPH.evaluations, 12_345.67)
+)
 
 
 def lines(shown, width):

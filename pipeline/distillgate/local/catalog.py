@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from distillgate.errors import LocalEndpointError, MissingExtraError
-from distillgate.local.files import read_json, write_json
 from distillgate.local.settings import HUB_PREFIX, LocalModel, LocalSettings
+from distillgate.local.uploads import read_json, write_json
 
 FOLDER_VARIABLE = "DISTILLGATE_MODELS"
 
@@ -102,7 +102,7 @@ def locate(model: LocalModel) -> Path:
     if not path.is_file():
         raise LocalEndpointError(
             f"model {model.name!r} is not at {path}; put the file there, or change its source "
-            f"in [tool.distillgate.local.models]."
+            f"in [tool.distillgate.local.catalog]."
         )
     return path
 
