@@ -102,9 +102,9 @@ class _Version(argparse.Action):
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from distillgate.report.files import must_be_writable, write_report
     from distillgate.report.gather import gathered, measured, summarised
     from distillgate.report.page import require
+    from distillgate.report.publishing import must_be_writable, write_report
     from distillgate.report.table import ending
     from distillgate.run.lifecycle import Lifecycle
 

@@ -69,7 +69,14 @@ def test_locals():
 def test_fixture(broken): pass
 """
 
-PROJECT = '[tool.distillgate]\ntask = "news.task:task"\nprofile = "a"\n[tool.distillgate.profiles.a]\nteacher = { model = "openai/a" }\nstudent = { model = "openai/b" }\n'
+PROJECT = """
+[tool.distillgate]
+task = "news.task:task"
+profile = "a"
+[tool.distillgate.profiles.a]
+teacher = { model = "openai/a" }
+student = { model = "openai/b" }
+"""
 IMPORT = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text('utf-8'))"
 
 
@@ -143,7 +150,9 @@ def test_no_file_of_a_distillation_holds_a_secret(recorded):
 
 def test_a_distillation_with_secrets_replays_to_the_same_results(recorded):
     replayed = Lifecycle(recorded[0].config)
-    assert [replayed.scorecard(s).items for s in replayed.graph.evaluations] == [recorded[0].scorecard(s).items for s in replayed.graph.evaluations]
+    assert [replayed.scorecard(s).items for s in replayed.graph.evaluations] == [
+        recorded[0].scorecard(s).items for s in replayed.graph.evaluations
+    ]
 
 
 class Refusing(Endpoint):

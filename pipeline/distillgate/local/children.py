@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
+import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _ROOT = Path(__file__).parents[2]
 """What must be on the child's import path, also where the project is not installed."""
-
-
-def _die_with_parent() -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+LOG_TAIL = 800
+"""Characters of a child's log that an error quotes."""
 
 
 async def start(
@@ -31,12 +27,11 @@ async def start(
     stdout: bool = False,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Process:
-    """Start `command`; stderr, and stdout unless it is asked for, go to `log`.
+    """Start `command` as the leader of a process group; stderr, and stdout unless it is asked for, go to `log`.
 
-    The child's stdin is a pipe that nobody writes to: its end tells the child that the parent has gone. On
-    Linux the system also kills the child then, so that a crashed endpoint leaves nothing that computes.
-    `environment` holds defaults: what the endpoint itself was started with wins. Cancelled, it leaves no child:
-    asyncio by itself forgets one whose start is cancelled, and it would run on.
+    The child's stdin is a pipe that nobody writes to; its end tells the child that the endpoint has gone
+    (`exit_with_parent`). `environment` holds defaults: what the endpoint was started with wins. A cancelled start
+    leaves no child: asyncio by itself would forget it, and it would run on.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     starting = asyncio.ensure_future(
@@ -46,7 +41,7 @@ async def start(
             stdout=PIPE if stdout else log,
             stderr=log,
             env={**environment, **os.environ, "PYTHONPATH": path},
-            preexec_fn=_die_with_parent,
+            start_new_session=True,
         )
     )
     try:
@@ -57,16 +52,29 @@ async def start(
 
 
 async def stop(process: Process, patience: float = 5.0) -> None:
-    """Ask `process` to end, and kill it after `patience` seconds."""
+    """Ask `process` and its own children to end, and kill them after `patience` seconds."""
     if process.returncode is not None:
         return
     if process.stdin is not None:
         process.stdin.close()
-    try:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), patience)
-    except ProcessLookupError:
-        pass
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), patience)
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def exit_with_parent() -> None:
+    """Called in a child: end it when stdin does, because the endpoint held the other end."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def tail(log: Path) -> str:
+    """The end of a child's log, for an error message."""
+    return log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_TAIL:] or f"{log.name} is empty"

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distillgate.calls import Call
@@ -39,17 +39,17 @@ class Figures:
     expected: int
     """Calls that the stage is expected to make; 0 where that is not known."""
 
-    sent: int
+    sent: int = 0
     """Calls of this run that were answered."""
 
-    cut_off: int
+    cut_off: int = 0
     """Of these, completions that ended at `max_tokens`."""
 
-    tokens: int
-    dollars: float
+    tokens: int = 0
+    dollars: float = 0.0
     """Spent on the stage in this run; nan where a price is not known."""
 
-    seconds: float
+    seconds: float = 0.0
     """Since the stage began."""
 
     @property
@@ -61,18 +61,6 @@ class Figures:
     def remaining(self) -> float:
         """Seconds to go; nan where that cannot be told."""
         return max(0, self.expected - self.done) / self.rate if self.expected else math.nan
-
-
-@dataclass(slots=True)
-class _Stage:
-    name: str
-    kept: int
-    expected: int
-    began: float
-    sent: int = 0
-    cut_off: int = 0
-    tokens: int = 0
-    dollars: list[float] = field(default_factory=list)
 
 
 class Meter(Watch):
@@ -100,7 +88,8 @@ class Meter(Watch):
         self._spent = 0.0
         self._reserved: dict[bytes, float] = {}
         self._file_bytes = 0
-        self._stage = _Stage("", 0, 0, clock())
+        self._figures = Figures("", 0, 0)
+        self._stage_began = clock()
         self._began: float | None = None
         self._lock = threading.Lock()
 
@@ -114,8 +103,8 @@ class Meter(Watch):
     def begin(self, stage: str, kept: int) -> None:
         """A stage's recording begins, or goes on with so many calls kept of an earlier run."""
         with self._lock:
-            self._stage = _Stage(stage, kept, self.expected.get(stage, 0), self._clock())
-            self.stages[stage] = self._figures()
+            self._stage_began = self._clock()
+            self._figures = self.stages[stage] = Figures(stage, kept, self.expected.get(stage, 0))
 
     def end(self) -> None:
         """The stage's recording is over, whatever became of it."""
@@ -154,15 +143,22 @@ class Meter(Watch):
             self._reserved.pop(asked.key, None)
             if answer.status >= 400:
                 return _refusal_of(self._profile, asked, answer, response)
+            figures, spent = self._figures, 0.0
             if call := call_of(answer):
-                stage = self._stage
-                stage.sent += 1
-                stage.cut_off += cut_off(answer.body)
-                stage.tokens += call.prompt_tokens + call.completion_tokens
-                self._spend(call)
+                figures = replace(
+                    figures,
+                    done=figures.done + 1,
+                    sent=figures.sent + 1,
+                    cut_off=figures.cut_off + cut_off(answer.body),
+                    tokens=figures.tokens + call.prompt_tokens + call.completion_tokens,
+                )
+                spent = self._call_dollars(call)
             elif creates_job(asked):
-                self._add(self._training_dollars(asked.body))
-            figures = self.stages[self._stage.name] = self._figures()
+                spent = self._training_dollars(asked.body)
+            self._spent += spent
+            seconds, hourly = self._clock() - self._stage_began, self._profile.machine_usd_per_hour
+            cost = figures.dollars + spent if hourly is None else hourly * seconds / SECONDS_PER_HOUR
+            figures = self._figures = self.stages[figures.stage] = replace(figures, dollars=cost, seconds=seconds)
         self._show(figures)
         return None
 
@@ -196,32 +192,13 @@ class Meter(Watch):
         counted = self._file_bytes / BYTES_PER_TOKEN * (epochs if isinstance(epochs, int | float) else 3)
         return (counted or self.trained_tokens) * price / 1e6
 
-    def _spend(self, call: Call) -> None:
+    def _call_dollars(self, call: Call) -> float:
         if self._profile.machine_usd_per_hour is not None:
-            return
+            return 0.0
         try:
-            self._add(dollars_of(self._profile, call))
+            return dollars_of(self._profile, call)
         except PriceError:  # with a budget, the call would not have been made
-            self._add(math.nan)
-
-    def _add(self, amount: float) -> None:
-        self._stage.dollars.append(amount)
-        self._spent += amount
-
-    def _figures(self) -> Figures:
-        stage, seconds = self._stage, self._clock() - self._stage.began
-        hourly = self._profile.machine_usd_per_hour
-        spent = math.fsum(stage.dollars) if hourly is None else hourly * seconds / SECONDS_PER_HOUR
-        return Figures(
-            stage.name,
-            stage.kept + stage.sent,
-            stage.expected,
-            stage.sent,
-            stage.cut_off,
-            stage.tokens,
-            spent,
-            seconds,
-        )
+            return math.nan
 
 
 def _refusal_of(

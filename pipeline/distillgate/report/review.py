@@ -13,7 +13,7 @@ import orjson
 
 from distillgate.cassette.format import read
 from distillgate.checks.profile import check_files, finding_line
-from distillgate.checks.prompts import own_prompts
+from distillgate.checks.programs import own_prompts
 from distillgate.config import Profile
 from distillgate.errors import DistillgateError, PriceError
 from distillgate.files import write_atomically

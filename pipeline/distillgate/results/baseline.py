@@ -24,9 +24,15 @@ def save(path: Path, card: Scorecard) -> None:
 
     Secrets are replaced.
     """
-    header = card.to_dict()
-    lines = [header, *header.pop("items")]
-    write_atomically(path, "".join(f"{scrubbed(orjson.dumps(line).decode())}\n" for line in lines).encode())
+    header = {
+        "stage": card.stage,
+        "model": card.model,
+        "provenance": dict(card.provenance),
+        "n": card.n,
+        "accuracy": round(card.accuracy.value, 4),
+    }
+    lines = [scrubbed(orjson.dumps(line).decode()) for line in (header, *card.items)]
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def load(path: Path) -> Scorecard:
@@ -37,7 +43,8 @@ def load(path: Path) -> Scorecard:
     """
     try:
         header, *lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        card = Scorecard.from_dict(header | {"items": lines})
+        items = tuple(ItemResult(**line) for line in lines)
+        card = Scorecard(header["stage"], header["model"], items, header["provenance"])
         if card.n != header["n"]:
             raise ValueError(f"{card.n} items, the first line says {header['n']}")
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What is wrong with a profile's recordings, as values that `distillgate.checks` finds and `distillgate.report` shows."""
+"""What is wrong with a profile's recordings, as values: `distillgate.checks` finds them, reports show them."""
 
 from __future__ import annotations
 

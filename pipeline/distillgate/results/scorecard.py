@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -172,23 +171,6 @@ class Scorecard:
     def seconds_alone(self) -> list[float]:
         """Known seconds of each item that ran alone, in test order; 0.0 stands for seconds that are not known."""
         return [item.seconds for item in self.items if item.alone and item.seconds > 0]
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready form that `from_dict` reads back."""
-        return {
-            "stage": self.stage,
-            "model": self.model,
-            "provenance": dict(self.provenance),
-            "n": self.n,
-            "accuracy": round(self.accuracy.value, 4),
-            "items": [dataclasses.asdict(item) for item in self.items],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Scorecard:
-        """Read what `to_dict` wrote."""
-        items = tuple(ItemResult(**item) for item in data["items"])
-        return cls(data["stage"], data["model"], items, data["provenance"])
 
     def _accuracy(self, items: Iterable[ItemResult]) -> Rate | Mean:
         if self.graded:

@@ -201,7 +201,7 @@ def unseen(n: int) -> float:
 
     The upper end of the 95 % interval of C. J. Clopper and E. S. Pearson (1934) for none of n.
     """
-    return 1 - ((1 - LEVEL) / 2) ** (1 / n)
+    return 1.0 - math.pow((1 - LEVEL) / 2, 1 / n)
 
 
 def items_needed(n: int, value: float, bound: float, interval: Interval) -> int | None:

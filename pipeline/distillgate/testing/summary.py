@@ -13,15 +13,15 @@ import pytest
 from distillgate.calls import Call
 from distillgate.checks.profile import check_files, finding_line
 from distillgate.errors import DistillgateError
-from distillgate.report.files import append_to_job_summary, write_json, write_report
 from distillgate.report.gather import gathered, summarised
+from distillgate.report.publishing import append_to_job_summary, write_json, write_report
 from distillgate.report.run import Run
 from distillgate.report.table import ending
 from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
-from distillgate.testing.baseline import UPDATED
+from distillgate.testing.accepted import UPDATED
 from distillgate.testing.options import LIFECYCLE, lifecycle_of
 from distillgate.testing.stages import verdicts_of
 

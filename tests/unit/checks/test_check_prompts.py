@@ -4,7 +4,7 @@ import dataclasses
 
 import orjson
 import pytest
-from distillgate.checks.prompts import changed_prompts, system_prompts
+from distillgate.checks.programs import changed_prompts, system_prompts
 from distillgate.checks.shelf import read_shelf
 from distillgate.config import load_config
 from distillgate.stages import load_graph

@@ -234,16 +234,13 @@ def test_a_plot_over_less_than_a_decade_has_labels(page):
 
 def test_graded_answers_show_their_scores_and_have_no_confusion():
     run = made_up(12)
-    cards = {
-        stage: replace(
-            card,
-            items=tuple(replace(item, correct=None, score=0.25 * (place % 4)) for place, item in enumerate(card.items)),
-        )
-        for stage, card in run.scorecards.items()
-    }
-    cards["distilled"] = replace(
-        cards["distilled"], items=tuple(replace(i, score=0.5) for i in cards["distilled"].items)
-    )
+
+    def graded(card, scores):
+        items = [replace(item, correct=None, score=score) for item, score in zip(card.items, scores * 3, strict=True)]
+        return replace(card, items=tuple(items))
+
+    cards = {stage: graded(card, [0.0, 0.25, 0.5, 0.75]) for stage, card in run.scorecards.items()}
+    cards["distilled"] = graded(cards["distilled"], [0.5] * 4)
     compared = Comparison(cards["optimized"], cards["distilled"], 1.0, 0.5)
     seen = Seen(render(replace(run, scorecards=cards, comparison=compared, metric_costs={"distilled": 0.4})))
     assert {item["outcome"] for item in seen.items} == {"lost", "gained", "as good"}

@@ -40,9 +40,7 @@ def worlds(n, retention, count, seed):
 def comparison(counts):
     kinds = np.repeat(np.arange(4), counts)
     right = {"optimized": (0, 1), "distilled": (0, 2)}
-    return Comparison(
-        *(marked(stage, "".join("01"[kind in by] for kind in kinds)) for stage, by in right.items())
-    )
+    return Comparison(*(marked(stage, "".join("01"[kind in by] for kind in kinds)) for stage, by in right.items()))
 
 
 class Seen:

@@ -182,7 +182,7 @@ def test_a_price_that_is_not_known_does_not_concern_the_gates_on_quality():
 
 @pytest.mark.parametrize("cost", [(math.nan, 0.27), (2.25, math.nan), (2.25, 0.0)], ids=["teacher", "student", "free"])
 def test_costs_that_cannot_be_compared_are_not_measured(cost):
-    with pytest.raises(NotMeasuredError, match="^cost_reduction is not measured: "):
+    with pytest.raises(NotMeasuredError, match=r"^cost_reduction is not measured: "):
         measured(Gate("cost_reduction", 5.0), costs=cost)
 
 
@@ -217,7 +217,7 @@ def test_misses_of_a_graded_student_show_its_scores_the_lowest_first():
 
 def test_the_recall_of_labels_is_not_measured_on_scores():
     on = Measured(graded("optimized", [0.9]), graded("distilled", [0.8]))
-    with pytest.raises(NotMeasuredError, match="^label_recall is not measured: the metric is graded"):
+    with pytest.raises(NotMeasuredError, match=r"^label_recall is not measured: the metric is graded"):
         measure(Gate("label_recall", 0.8), on)
 
 
@@ -242,6 +242,7 @@ def test_a_gate_is_added_in_one_place(monkeypatch):
     def _calls(bound, on):
         card = on.student()
         return Verdict(bound, sum(item.calls for item in card.items) / card.n, card.n, "")
+
     assert measured(Gate("calls_an_item", maximum=2))[0].value == 1
 
 

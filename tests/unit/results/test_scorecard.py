@@ -1,11 +1,10 @@
-"""What a scorecard derives from its items: rates, means, labels, latency, and a JSON form."""
+"""What a scorecard derives from its items: rates, means, labels and latency."""
 
-import json
 import math
 
 import pytest
 from distillgate.calls import Call
-from distillgate.results.scorecard import Scorecard, timed
+from distillgate.results.scorecard import timed
 from distillgate.results.statistics import Rate
 
 from tests.cards import card, graded, item
@@ -103,17 +102,6 @@ def test_a_score_with_a_threshold_counts_as_correct_or_not():
 def test_an_answer_that_does_not_parse_leaves_a_graded_scorecard_graded():
     found = card(item(1, None, score=0.8), item(2, False, score=0.0, parse_failure=True, answer=""))
     assert found.accuracy.value == pytest.approx(0.4)
-
-
-def test_a_scorecard_survives_json():
-    unparsed = item(2, correct=False, answer="", parse_failure=True)
-    cards = card(item(1, secondary={"overlap": 0.5}), unparsed, item(3, None, score=0.3))
-    assert Scorecard.from_dict(json.loads(json.dumps(cards.to_dict()))) == cards
-
-
-def test_the_json_form_says_accuracy_and_n_to_whoever_reads_it():
-    written = card(item(1), item(2, correct=False), item(3)).to_dict()
-    assert (written["accuracy"], written["n"], written["stage"]) == (0.6667, 3, "teacher")
 
 
 def labelled(pairs):

@@ -103,7 +103,7 @@ def test_the_intervals_limits_are_where_the_score_test_turns():
     # the likelihood of each hypothesis is maximised numerically, not by the papers' closed forms
     from scipy.optimize import minimize_scalar
 
-    both, lost, gained, neither = counts = (70, 9, 3, 18)
+    both, lost, gained, _ = counts = (70, 9, 3, 18)
     n = sum(counts)
 
     def statistic(ratio):
@@ -164,7 +164,9 @@ def test_the_bootstrap_covers_the_true_difference_and_ratio_of_graded_scores(n, 
     covered = np.zeros(2)
     for _ in range(100):
         seen = PairedScores(*(list(map(float, values)) for values in scores(n)))
-        covered += [low <= true <= high for true, (low, high) in zip(truths, (seen.difference, seen.ratio), strict=True)]
+        covered += [
+            low <= true <= high for true, (low, high) in zip(truths, (seen.difference, seen.ratio), strict=True)
+        ]
     assert (covered >= 89).all()  # of 100, three sigma below 95
 
 

@@ -39,7 +39,7 @@ def test_an_exported_file_is_overwritten_with_force(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        pytest.param(["teacher"], "no tape of teacher; it has: student. Record with: distillgate record", id="one-stage"),
+        pytest.param(["teacher"], "no tape of teacher; it has: student. Record with: distillgate", id="one-stage"),
         pytest.param(["--profile", "cloud"], "profile 'cloud' has no tape of teacher, .*; it has: none", id="none"),
         pytest.param(["pupil"], "no stage 'pupil'; stages: teacher, optimize", id="no-stage"),
     ],

@@ -1,7 +1,7 @@
 """How findings read: the worst first, a difference indented, each with what mends it."""
 
 import pytest
-from distillgate.report.findings import finding_line, findings_text
+from distillgate.checks.profile import finding_line, findings_text
 from distillgate.results.findings import Finding
 
 NOTE = Finding("version", "note", ("teacher", "student"), "recorded with vcrpy 9.4.2", "pip install vcrpy==9.4.2")

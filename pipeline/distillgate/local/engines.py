@@ -1,0 +1,214 @@
+"""The models in memory: started when first asked for, one computing at a time, gone while a job trains."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import Process
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from distillgate.errors import LocalEndpointError
+from distillgate.local import children
+from distillgate.local.catalog import Catalogue
+from distillgate.local.responses import busy
+from distillgate.local.settings import LocalSettings
+
+WORKER_COMMAND = (sys.executable, "-m", "distillgate.local.worker")
+SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+"""OpenMP threads that sleep while they wait, instead of spinning on a core that another process could use.
+
+Tokens a second of a 135M model on two cores: asleep 29-32 alone and 35-50 beside a low-priority compute process;
+spinning 70-80 alone but 1.1-1.5 beside it.
+"""
+BUSY_SHARE = 0.25
+"""Share of all cores that other processes use, from which `wait_policy = "auto"` lets threads sleep."""
+LOAD_SECONDS = 300.0
+"""Patience with a model that loads; 1 GB from a cold disk takes about a minute."""
+SEEN_SECONDS = 2.0
+"""How long after a broken connection a process may take to be seen to have ended."""
+
+
+class Turns:
+    """Admit requests first come, first served, and never those of two models at once.
+
+    Two busy models on the same cores slow each other a hundredfold. Requests of the busy model run together, up to
+    `parallel`. The first one for another model closes the door behind it: later requests, for whichever model,
+    queue after it, so none waits forever.
+    """
+
+    def __init__(self, parallel: int) -> None:
+        self._parallel = parallel
+        self._queue: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._model: str | None = None
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed: str | None = None
+
+    @asynccontextmanager
+    async def turn(self, model: str) -> AsyncIterator[None]:
+        """Wait until `model` may compute. Raises ApiError (503) while `closed` holds."""
+        if self._closed is not None:
+            raise busy(self._closed)
+        admitted = asyncio.get_running_loop().create_future()
+        self._queue.append((model, admitted))
+        self._admit()
+        try:
+            await admitted
+        except asyncio.CancelledError:
+            if admitted.done() and not admitted.cancelled() and admitted.exception() is None:
+                self._release()
+            else:
+                admitted.cancel()
+                self._admit()
+            raise
+        try:
+            yield
+        finally:
+            self._release()
+
+    @asynccontextmanager
+    async def closed(self, reason: str) -> AsyncIterator[None]:
+        """Admit nobody: refuse those who wait or come, and begin once those who compute have finished."""
+        self._closed = reason
+        try:
+            while self._queue:
+                _, admitted = self._queue.popleft()
+                if not admitted.done():
+                    admitted.set_exception(busy(reason))
+            await self._idle.wait()
+            yield
+        finally:
+            self._closed = None
+
+    def _admit(self) -> None:
+        while self._queue:
+            model, admitted = self._queue[0]
+            if not admitted.done():  # else cancelled while it waited
+                if self._running and (model != self._model or self._running >= self._parallel):
+                    return
+                self._model = model
+                self._running += 1
+                self._idle.clear()
+                admitted.set_result(None)
+            self._queue.popleft()
+
+    def _release(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
+        self._admit()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One model in memory."""
+
+    process: Process
+    address: str
+    """Base URL of its OpenAI-compatible server."""
+
+
+class Engines:
+    """Start, keep and stop the models' processes, and decide which model may compute."""
+
+    def __init__(
+        self, settings: LocalSettings, catalogue: Catalogue, worker_command: Sequence[str] = WORKER_COMMAND
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._command = worker_command
+        self._turns = Turns(settings.parallel)
+        self._loaded: OrderedDict[str, Engine] = OrderedDict()
+        self._starting = asyncio.Lock()
+
+    @asynccontextmanager
+    async def serving(self, name: str) -> AsyncIterator[str]:
+        """The address of `name`'s engine, while no other model computes.
+
+        Raises ApiError (503) while a job trains, LocalEndpointError if the model cannot be loaded.
+        """
+        async with self._turns.turn(name):
+            yield (await self._engine(name)).address
+
+    @asynccontextmanager
+    async def stopped(self, reason: str) -> AsyncIterator[None]:
+        """Free the cores and the memory of every model; requests that come meanwhile are refused with `reason`."""
+        async with self._turns.closed(reason):
+            await self.close()
+            yield
+
+    async def lost(self, name: str) -> None:
+        """Wait until the process of a model whose connection broke is seen to have ended, or `SEEN_SECONDS`."""
+        if engine := self._loaded.get(name):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(engine.process.wait()), SEEN_SECONDS)
+
+    async def close(self) -> None:
+        """Stop every model's process, one that is just starting too."""
+        async with self._starting:
+            engines = list(self._loaded.values())
+            self._loaded.clear()
+            await asyncio.gather(*(children.stop(engine.process) for engine in engines))
+
+    async def _engine(self, name: str) -> Engine:
+        async with self._starting:
+            engine = self._loaded.pop(name, None)
+            if engine is None or engine.process.returncode is not None:
+                # only the model whose turn it is gets here, so those that make room are idle
+                while len(self._loaded) >= self._settings.max_loaded:
+                    _, oldest = self._loaded.popitem(last=False)
+                    await children.stop(oldest.process)
+                engine = await self._start(name)
+            self._loaded[name] = engine
+            return engine
+
+    async def _start(self, name: str) -> Engine:
+        path = await asyncio.to_thread(self._catalogue.path, name)
+        folder = self._settings.home / "engines" / path.stem
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {
+            "model": str(path),
+            "name": name,
+            "threads": self._settings.threads,
+            "parallel": self._settings.parallel,
+            "context": self._settings.context,
+            "states": str(folder),
+        }
+        log_file = folder / "llama.log"
+        environment = SLEEPING if await _threads_sleep(self._settings.wait_policy) else {}
+        with log_file.open("wb") as log:
+            command = (*self._command, json.dumps(config))
+            process = await children.start(command, log, stdout=True, environment=environment)
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                line = await process.stdout.readline() if process.stdout else b""
+            return Engine(process, json.loads(line)["address"])
+        except (TimeoutError, ValueError) as error:
+            await children.stop(process)
+            raise LocalEndpointError(f"model {name!r} did not load: {children.tail(log_file)}") from error
+        except BaseException:
+            await children.stop(process)
+            raise
+
+
+async def _threads_sleep(wait_policy: str, seconds: float = 0.2) -> bool:
+    """Whether a new process's threads sleep while they wait: as set, or by what other processes use of the cores."""
+    stat = Path("/proc/stat")  # Linux; threads spin elsewhere
+    if wait_policy != "auto" or not stat.is_file():
+        return wait_policy == "sleep"
+
+    def idle() -> int:  # ticks of all cores; fields 4 and 5 are idle and iowait (proc(5))
+        fields = stat.read_text().split("\n", 1)[0].split()
+        return int(fields[4]) + int(fields[5])
+
+    before = idle()
+    await asyncio.sleep(seconds)
+    ticks = seconds * os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
+    return 1 - (idle() - before) / ticks > BUSY_SHARE
