@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -69,8 +68,9 @@ def exit_with_parent() -> None:
     """Called in a child: end it when stdin does, because the endpoint held the other end."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
-        os._exit(0)
+        while os.read(0, 1024):  # not sys.stdin, whose lock aborts an interpreter that ends by itself
+            pass
+        os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
 

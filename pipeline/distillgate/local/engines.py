@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import Process
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -44,66 +44,43 @@ class Turns:
 
     def __init__(self, parallel: int) -> None:
         self._parallel = parallel
-        self._queue: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._door = asyncio.Lock()  # asyncio's locks are first come, first served
+        self._changed = asyncio.Event()
         self._model: str | None = None
         self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._closed: str | None = None
 
     @asynccontextmanager
     async def turn(self, model: str) -> AsyncIterator[None]:
         """Wait until `model` may compute. Raises ApiError (503) while `closed` holds."""
-        if self._closed is not None:
-            raise busy(self._closed)
-        admitted = asyncio.get_running_loop().create_future()
-        self._queue.append((model, admitted))
-        self._admit()
-        try:
-            await admitted
-        except asyncio.CancelledError:
-            if admitted.done() and not admitted.cancelled() and admitted.exception() is None:
-                self._release()
-            else:
-                admitted.cancel()
-                self._admit()
-            raise
+        async with self._door:
+            while self._running and (model != self._model or self._running >= self._parallel) and not self._closed:
+                await self._change()
+            if self._closed:
+                raise busy(self._closed)
+            self._model = model
+            self._running += 1
         try:
             yield
         finally:
-            self._release()
+            self._running -= 1
+            self._changed.set()
 
     @asynccontextmanager
     async def closed(self, reason: str) -> AsyncIterator[None]:
         """Admit nobody: refuse those who wait or come, and begin once those who compute have finished."""
         self._closed = reason
+        self._changed.set()
         try:
-            while self._queue:
-                _, admitted = self._queue.popleft()
-                if not admitted.done():
-                    admitted.set_exception(busy(reason))
-            await self._idle.wait()
+            while self._running:
+                await self._change()
             yield
         finally:
             self._closed = None
 
-    def _admit(self) -> None:
-        while self._queue:
-            model, admitted = self._queue[0]
-            if not admitted.done():  # else cancelled while it waited
-                if self._running and (model != self._model or self._running >= self._parallel):
-                    return
-                self._model = model
-                self._running += 1
-                self._idle.clear()
-                admitted.set_result(None)
-            self._queue.popleft()
-
-    def _release(self) -> None:
-        self._running -= 1
-        if not self._running:
-            self._idle.set()
-        self._admit()
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """Pins that no child process outlives whoever started it."""
 
 import asyncio
+import os
+import subprocess
 import sys
+import time
 
 import pytest
 from distillgate.local import children
@@ -42,3 +45,43 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path):
             return process.returncode
 
     assert asyncio.run(stopped()) == -9
+
+
+def test_a_child_ends_when_its_parent_is_killed():
+    child = "from distillgate.local.children import exit_with_parent; import time; exit_with_parent(); time.sleep(60)"
+    parent = (
+        "import asyncio, sys, time\n"
+        "from distillgate.local import children\n"
+        "async def run():\n"
+        f"    process = await children.start((sys.executable, '-c', {child!r}), sys.stderr)\n"
+        "    print(process.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(run())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as started:
+        pid = int(started.stdout.readline())
+        os.kill(pid, 0)
+        started.kill()
+    deadline = time.monotonic() + 10
+    while _runs(pid):
+        assert time.monotonic() < deadline, "the child outlived its parent"
+        time.sleep(0.02)
+
+
+def test_a_stopped_child_takes_its_own_children_along(tmp_path):
+    family = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); p.wait()"
+
+    async def stopped():
+        with (tmp_path / "log").open("wb") as log:
+            process = await children.start((sys.executable, "-c", family), log, stdout=True)
+            grandchild = int(await process.stdout.readline())
+            await children.stop(process)
+            return grandchild
+
+    assert not _runs(asyncio.run(stopped()))
+
+
+def _runs(pid):
+    """Whether the process computes; a zombie that nobody has waited for does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return bool(state) and not state.startswith("Z")
