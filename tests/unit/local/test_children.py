@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from distillgate.local import children
@@ -79,6 +80,26 @@ def test_a_stopped_child_takes_its_own_children_along(tmp_path):
             return grandchild
 
     assert not _runs(asyncio.run(stopped()))
+
+
+@pytest.mark.parametrize(
+    ("policy", "idle_before", "idle_after", "sleeps"),
+    [
+        pytest.param("spin", 0, 0, False, id="spin-whatever-the-cores-do"),
+        pytest.param("sleep", 0, 999, True, id="sleep-whatever-the-cores-do"),
+        pytest.param("auto", 0, 40, False, id="idle-cores"),
+        pytest.param("auto", 0, 10, True, id="busy-cores"),
+    ],
+)
+def test_threads_wait_as_set_or_as_the_cores_allow(monkeypatch, policy, idle_before, idle_after, sleeps):
+    if not Path("/proc/stat").is_file():
+        pytest.skip("needs Linux")
+    readings = iter(f"cpu 9 9 9 {idle} 0 9\ncpu0 1" for idle in (idle_before, idle_after))
+    monkeypatch.setattr(Path, "read_text", lambda self: next(readings))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sysconf", lambda name: 100)
+    environment = asyncio.run(children.thread_environment(policy))
+    assert environment == (children.SLEEPING if sleeps else {})
 
 
 def _runs(pid):

@@ -27,6 +27,8 @@ def test_every_key_is_read() -> None:
         "threads": 2,
         "parallel": 3,
         "context": 512,
+        "wait_policy": "sleep",
+        "trainer": "trl",
         "models": {"a": {"source": "m/a.gguf", "sha256": SHA.upper()}, "b": {"source": "hf:o/r/b.gguf"}},
     }
     settings = LocalSettings.from_table(table, ROOT)
@@ -37,6 +39,8 @@ def test_every_key_is_read() -> None:
         threads=2,
         parallel=3,
         context=512,
+        wait_policy="sleep",
+        trainer="trl",
         models=(LocalModel("a", "/project/m/a.gguf", SHA), LocalModel("b", "hf:o/r/b.gguf", None)),
     )
 
@@ -58,6 +62,8 @@ BAD_TABLES = [
     pytest.param({"parallel": 0}, "parallel .* at least 1", id="no-slots"),
     pytest.param({"threads": True}, "threads .* not True", id="boolean"),
     pytest.param({"host": 1}, "host .* string", id="host"),
+    pytest.param({"trainer": "gpu"}, "trainer .* auto, cpu, trl, not 'gpu'", id="trainer"),
+    pytest.param({"wait_policy": 1}, "wait_policy .* auto, spin, sleep", id="wait-policy"),
     pytest.param({"models": []}, "models .* table", id="models-list"),
     pytest.param({"models": {"a": "a.gguf"}}, r"models\.a .* table", id="model-text"),
     pytest.param({"models": {"a": {}}}, r"models\.a .* needs source", id="no-source"),
