@@ -9,5 +9,6 @@ MARKERS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)

@@ -97,13 +97,14 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         import importlib.metadata
 
-        parser.exit(0, f"distillgate {importlib.metadata.version('distillgate')}\n")
+        _say(f"distillgate {importlib.metadata.version('distillgate')}")
+        parser.exit()
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from distillgate.report.files import must_be_writable, write_report
     from distillgate.report.gather import gathered, measured, summarised
     from distillgate.report.page import require
+    from distillgate.report.publishing import must_be_writable, write_report
     from distillgate.report.table import ending
     from distillgate.run.lifecycle import Lifecycle
 

@@ -15,7 +15,9 @@ from distillgate.cassette.transports.stubs import Answers
 from distillgate.config import find_root, load_config
 from distillgate.run import recordings
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import EVALUATIONS
+from distillgate.stages import STAGES
+
+EVALUATIONS = tuple(stage.name for stage in STAGES if stage.evaluates)
 
 
 class Floor(Answers):

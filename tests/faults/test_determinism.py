@@ -16,7 +16,7 @@ from distillgate.config import load_config
 from distillgate.report.machine import as_json
 from distillgate.results import baseline
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.graph import EVALUATIONS
+from distillgate.stages import STAGES
 
 from tests.endpoint import Endpoint
 from tests.projects import record_project
@@ -32,6 +32,8 @@ def test_results_are_the_accepted_ones(accepted, stage): accepted(stage)
 @pytest.mark.parametrize("name", ["teacher_accuracy", "student_accuracy", "retention"])
 def test_gate(gate, name): gate(name)
 """
+
+EVALUATIONS = tuple(stage.name for stage in STAGES if stage.evaluates)
 
 
 @pytest.fixture(scope="module")

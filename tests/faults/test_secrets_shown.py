@@ -69,7 +69,14 @@ def test_locals():
 def test_fixture(broken): pass
 """
 
-PROJECT = '[tool.distillgate]\ntask = "news.task:task"\nprofile = "a"\n[tool.distillgate.profiles.a]\nteacher = { model = "openai/a" }\nstudent = { model = "openai/b" }\n'
+PROJECT = """
+[tool.distillgate]
+task = "news.task:task"
+profile = "a"
+[tool.distillgate.profiles.a]
+teacher = { model = "openai/a" }
+student = { model = "openai/b" }
+"""
 IMPORT = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text('utf-8'))"
 
 
@@ -97,7 +104,22 @@ def test_no_error_of_the_command_tells_a_secret(monkeypatch, capsys, error):
 
 
 def test_an_accepted_result_holds_no_secret(tmp_path):
-    item = ItemResult("a-1", "easy", "sports", TEXTS, False, False, {}, 1, 1, 0.1, True)
+    item = ItemResult(
+        id="a-1",
+        difficulty="easy",
+        expected="sports",
+        answer=TEXTS,
+        score=0.0,
+        correct=False,
+        parse_failure=False,
+        secondary={},
+        calls=1,
+        prompt_tokens=1,
+        cached_tokens=0,
+        completion_tokens=1,
+        seconds=0.1,
+        alone=True,
+    )
     path = tmp_path / "student.jsonl"
     baseline.save(path, Scorecard("student", TUNED.text, (item,), {"data": "x", "models": [TUNED.text]}))
     assert survivors(path.read_text("utf-8")) == []
@@ -143,7 +165,9 @@ def test_no_file_of_a_distillation_holds_a_secret(recorded):
 
 def test_a_distillation_with_secrets_replays_to_the_same_results(recorded):
     replayed = Lifecycle(recorded[0].config)
-    assert [replayed.scorecard(s).items for s in replayed.graph.evaluations] == [recorded[0].scorecard(s).items for s in replayed.graph.evaluations]
+    assert [replayed.scorecard(s).items for s in replayed.graph.evaluations] == [
+        recorded[0].scorecard(s).items for s in replayed.graph.evaluations
+    ]
 
 
 class Refusing(Endpoint):

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("xllamacpp", reason="needs the extra 'local'")
 import httpx
-from distillgate.local.engine import Engines
-from distillgate.local.models import Catalogue
-from distillgate.local.prefixes import SharedPrefixes
+from distillgate.local.catalog import Catalogue
+from distillgate.local.chat import SharedPrefixes
+from distillgate.local.engines import Engines
 from distillgate.local.settings import LocalSettings
 
 FOLDER = os.environ.get("DISTILLGATE_MODELS")

@@ -79,9 +79,8 @@ def recorded(tmp_path_factory):
         write_project(folder, endpoint.url)
         (folder / "test_gates.py").write_text(GATES, "utf-8")
         command = [sys.executable, "-m", "pytest", "--distill-record", "--distill-update-golden", "-p", "no:xdist"]
-        done = subprocess.run(
-            command, cwd=folder, env=environment | {"PYTHONPATH": os.pathsep.join([*sys.path, ROOT])}, capture_output=True, text=True, check=False
-        )
+        environment["PYTHONPATH"] = os.pathsep.join([*sys.path, ROOT])
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "recording.txt").write_text(done.stdout, "utf-8")
     return folder

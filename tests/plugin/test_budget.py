@@ -1,4 +1,4 @@
-"""`--distill-max-cost` stops a recording before the call that would exceed it, and nothing that was paid for is lost."""
+"""`--distill-max-cost` stops a recording before the call that would exceed it; nothing that was paid for is lost."""
 
 import pytest
 

@@ -17,7 +17,7 @@ def test_the_environment_chooses_where_the_option_is_absent(project, monkeypatch
 def test_one_without_recordings_fails_and_says_what_making_them_takes(project):
     result = project.runpytest("--distill-profile", "cloud", "-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
-    result.stdout.fnmatch_lines(["*set CLOUD_KEY, then run: pytest --distill-profile cloud --distill-record"])
+    result.stdout.fnmatch_lines(["*set CLOUD_KEY, then run: distillgate record --profile cloud"])
     result.stdout.re_match_lines(
         [r"That is about \d+ calls, about \$\d+\.\d+ \(by the recording of profile 'loopback'\)"]
     )

@@ -19,10 +19,9 @@ def blocks(language):
 def tickets(pytester, monkeypatch):
     for name in ("CI", "DISTILLGATE_PROFILE", "OPENAI_API_KEY", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
-    task, wiring = blocks("python")
+    (task,) = blocks("python")
     _, settings = blocks("toml")
     (pytester.path / "tickets.py").write_text(task, "utf-8")
-    (pytester.path / "conftest.py").write_text(wiring, "utf-8")
     (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
     (gate,) = re.findall(r"`(def test_student_keeps_the_quality.*?)`", README)
     (pytester.path / "test_gates.py").write_text(
@@ -43,12 +42,11 @@ def tickets(pytester, monkeypatch):
 def test_its_data_is_valid_and_its_gate_asks_for_the_recording(tickets):
     result = tickets.runpytest()
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["profile 'mine' has no recording *set OPENAI_API_KEY, then run: pytest*"])
+    result.stdout.fnmatch_lines(["profile 'mine' has no recording *set OPENAI_API_KEY, then run: distillgate record*"])
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"pytest [^`\n]*?(--[a-z-]+)", README))))
 def test_every_option_it_names_exists(pytester, option):
-    (pytester.path / "conftest.py").write_text('pytest_plugins = ["distillgate.testing"]\n', "utf-8")
     assert option in pytester.runpytest("--help").stdout.str()
 
 

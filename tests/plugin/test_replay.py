@@ -51,7 +51,7 @@ def test_a_changed_prompt_is_a_miss_with_its_difference_and_the_remedy(project, 
         [
             "cassette miss: *student.jsonl has no answer to POST*",
             "*Say which desk it is for.*",
-            "*--distill-record=student*",
+            "*distillgate record student --profile loopback*",
         ]
     )
 

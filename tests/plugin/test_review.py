@@ -1,8 +1,11 @@
 """A recording ends in what it changed against the accepted results and the tape that it replaced."""
 
+import dataclasses
 import json
 
 import pytest
+from distillgate.cassette.format import Recording, read, write
+from distillgate.cassette.redact import Redactor
 
 from tests.faulty_endpoint import Fault, Faulty, changed
 
@@ -27,6 +30,11 @@ RIGHT = "\n\n".join(
 )
 
 
+def reworded(interaction):
+    body = json.dumps(interaction.request.body).replace("Your input fields are", "Your old input fields are")
+    return dataclasses.replace(interaction, request=dataclasses.replace(interaction.request, body=json.loads(body)))
+
+
 def test_it_names_flips_accuracy_latency_cost_size_and_the_secret_scan(project, endpoint):
     endpoint.faults = [Fault(CHAT, says(RIGHT), times=None)]
     result = project.runpytest("--distill-record=student", "-m", "student")
@@ -44,14 +52,9 @@ def test_it_names_flips_accuracy_latency_cost_size_and_the_secret_scan(project, 
 
 def test_a_changed_prompt_is_shown_as_a_diff(project, endpoint):
     path = project.path / "cassettes" / "news" / "loopback" / "student.jsonl"
-    text = path.read_text("utf-8")
-    header, *lines = text.splitlines(keepends=True)
-    assert "Your input fields are" in text
-    marks = json.loads(header)
-    for mark in ("fingerprint", "content"):
-        marks["distillgate"].pop(mark, None)
-    edited = "".join(lines).replace("Your input fields are", "Your old input fields are")
-    path.write_text(json.dumps(marks) + "\n" + edited, "utf-8")
+    held = read(path)
+    assert "Your input fields are" in str(held.interactions[0].request.body)
+    write(path, Recording(held.header, [reworded(one) for one in held.interactions]), Redactor())
     result = project.runpytest("--distill-record=student", "-m", "student")
     result.stdout.fnmatch_lines(
         ["student: the prompt changed:", "```diff", "-Your old input fields are*", "+Your input *"]

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from distillgate.checks import files, provenance
-from distillgate.checks.prompts import changed_prompts
+from distillgate.checks import provenance, tapes
+from distillgate.checks.programs import changed_prompts
 from distillgate.checks.shelf import Shelf, read_shelf
 from distillgate.config import Config
 from distillgate.errors import CassetteMissError, DistillgateError, GoldenDataError, UnusedInteractionsError
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from distillgate.stages.spec import Graph
 
 CHEAP: tuple[Callable[[Shelf], Iterator[Finding]], ...] = (
-    files.unrecorded,
-    files.broken,
-    files.misplaced,
-    files.orphaned,
-    files.over_budget,
-    files.leaked,
+    tapes.unrecorded,
+    tapes.broken,
+    tapes.misplaced,
+    tapes.orphaned,
+    tapes.over_budget,
+    tapes.leaked,
     provenance.changed_data,
     provenance.changed_models,
     provenance.changed_seed,

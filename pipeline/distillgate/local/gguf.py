@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,7 +85,7 @@ def load_tokenizer(base: Path) -> PreTrainedTokenizerFast:
 
 
 def export_gguf(base: Path, model: LlamaForCausalLM, output: Path, quantization: Quantization = "Q8_0") -> None:
-    """Write `base` again with the weights of `model`, whole or not at all.
+    """Write `base` again with the weights of `model`.
 
     Metadata is kept but for the name (the output's stem) and the file type. Matrices are stored as
     `quantization`, norms as F32; tensors that are no weights of the model (rope factors) are copied.
@@ -102,10 +100,8 @@ def export_gguf(base: Path, model: LlamaForCausalLM, output: Path, quantization:
                 f"the model's {name} has the shape {array.shape}, that of {base} {shapes.get(name)}; "
                 "export onto the GGUF that the model was loaded from"
             )
-    with (
-        _replacing(output) as unfinished,
-        closing(gguf.GGUFWriter(unfinished, arch="llama", endianess=reader.endianess)) as writer,
-    ):
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with closing(gguf.GGUFWriter(output, arch="llama", endianess=reader.endianess)) as writer:
         writer.data_alignment = reader.alignment
         _copy_metadata(reader, writer, name=output.stem, quantization=quantization)
         for tensor in reader.tensors:
@@ -164,17 +160,3 @@ def _copy_metadata(reader: gguf.GGUFReader, writer: gguf.GGUFWriter, *, name: st
 def _value(reader: gguf.GGUFReader, key: str) -> Any:
     field = reader.get_field(key)
     return None if field is None else field.contents()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; once the block has succeeded, it is synced and replaces `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield unfinished
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

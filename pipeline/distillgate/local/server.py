@@ -15,25 +15,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from distillgate.errors import LocalEndpointError
+from distillgate.local.catalog import Catalogue, ServedModel
 from distillgate.local.chat import ChatCompletions
-from distillgate.local.engine import WORKER_COMMAND, Engines
-from distillgate.local.files import Files
+from distillgate.local.engines import WORKER_COMMAND, Engines
 from distillgate.local.jobs import Jobs
-from distillgate.local.models import Catalogue, ServedModel
-from distillgate.local.responses import ApiError, BodyLimit, api_error, not_found
+from distillgate.local.responses import ApiError, api_error, not_found
 from distillgate.local.settings import LocalSettings
-from distillgate.local.trainer import TRAINER_COMMAND
+from distillgate.local.uploads import Files
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-UPLOAD_OVERHEAD = 64 * 2**10
-"""Bytes of a multipart body beside the file itself."""
 
 
 def create_app(
     settings: LocalSettings,
     *,
     worker_command: Sequence[str] = WORKER_COMMAND,
-    trainer_command: Sequence[str] = TRAINER_COMMAND,
+    trainer_command: Sequence[str] | None = None,
 ) -> Starlette:
     """The endpoint over `settings.home`; no model is loaded before a request needs it.
 
@@ -41,7 +38,7 @@ def create_app(
     """
     catalogue = Catalogue(settings)
     engines = Engines(settings, catalogue, worker_command)
-    chat = ChatCompletions(catalogue, engines, settings.parallel)
+    chat = ChatCompletions(settings, catalogue, engines)
     files = Files(settings)
     jobs = Jobs(settings, catalogue, engines, files, trainer_command)
 
@@ -79,20 +76,8 @@ def create_app(
             Route("/v1/fine_tuning/jobs/{id}/events", jobs.events),
             Route("/v1/fine_tuning/jobs/{id}/cancel", jobs.cancel, methods=["POST"]),
         ],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
-            Middleware(
-                BodyLimit,
-                body=settings.max_body_bytes,
-                upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
-            ),
-        ],
-        exception_handlers={
-            ApiError: api_error,
-            LocalEndpointError: api_error,
-            HTTPException: api_error,
-            Exception: api_error,
-        },
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        exception_handlers=dict.fromkeys((ApiError, LocalEndpointError, HTTPException, Exception), api_error),
         lifespan=lifespan,
     )
 

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
@@ -57,6 +57,11 @@ class LocalSettings(Table):
     """0 lets the system choose."""
     threads: Annotated[Whole, Field(ge=0)] = 0
     """Compute threads of a model; 0 is one per core."""
+    wait_policy: Literal["auto", "spin", "sleep"] = "auto"
+    """What a model's threads do while they wait: `spin` is twice as fast on idle cores, `sleep` is faster on busy ones.
+    `auto` looks at what other processes use when the model is loaded."""
+    trainer: Literal["auto", "cpu", "trl"] = "auto"
+    """What trains: `trl` is TRL's SFTTrainer (extra 'gpu'), `auto` takes it where torch finds a CUDA device."""
     parallel: Count = 4
     """Requests that one model answers at the same time (llama.cpp slots)."""
     context: Annotated[Whole, Field(ge=256)] = 4096

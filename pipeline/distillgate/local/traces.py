@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distillgate.errors import LocalEndpointError
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 Message = dict[str, str]
-
 ROLES = ("system", "user", "assistant")
-
 WINDOW_BATCHES = 4
 """Batches that are sorted by length together. Padding is what a batch's longest row costs the others; one
 window of four keeps the order random from epoch to epoch and takes most of the padding away."""
@@ -34,43 +32,47 @@ class Trace:
     """Tokens before the answer. They carry no loss."""
 
 
-def read_rows(path: Path) -> list[tuple[int, list[Message]]]:
-    """The rows of an OpenAI chat JSONL file, each with its line number (from 1). Blank lines are skipped.
+def parse_rows(content: bytes) -> list[list[Message]]:
+    """The rows of an OpenAI chat JSONL file, one a line: `{"messages": [{"role": …, "content": …}, …]}`.
 
-    Raises LocalEndpointError naming the line of the first row that is no JSON, has no `messages`, has a
-    role outside `ROLES` or a content that is no text, or does not end with an assistant's answer.
+    Raises LocalEndpointError, naming the line, for a row that is not such a chat or does not end with an answer.
     """
     try:
-        # not splitlines(), which also splits at U+2028, inside a string
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LocalEndpointError(f"cannot read the training file {path}: {error}") from error
-    rows = [(n, _messages(line, f"{path.name} line {n}")) for n, line in enumerate(lines, 1) if line.strip()]
-    if not rows:
-        raise LocalEndpointError(f"the training file {path} has no rows")
+        lines = content.decode("utf-8").split("\n")  # splitlines() also splits at U+2028, inside a string
+    except UnicodeDecodeError as error:
+        number = content[: error.start].count(b"\n") + 1
+        raise LocalEndpointError(f"line {number} is not UTF-8.") from error
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise LocalEndpointError("the file is empty.")
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(_messages(line))
+        except ValueError as error:
+            shape = '{"messages": [{"role": …, "content": …}, …]}'
+            raise LocalEndpointError(f"line {number} {error}. Each line reads {shape}.") from error
     return rows
 
 
-def _messages(line: str, where: str) -> list[Message]:
+def _messages(line: str) -> list[Message]:
+    """The messages of a row. Raises ValueError with the words that follow "line 3"."""
     try:
-        row: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise LocalEndpointError(f"{where} is not JSON: {error}") from error
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"is not JSON ({error})" if line.strip() else "is empty") from error
     messages = row.get("messages") if isinstance(row, dict) else None
     if not isinstance(messages, list) or not messages:
-        raise LocalEndpointError(f'{where} has no messages; expected {{"messages": [{{"role": …}}, …]}}')
-    checked = []
+        raise ValueError("has no messages")
     for message in messages:
-        fields = message if isinstance(message, dict) else {}
-        role, content = fields.get("role"), fields.get("content")
-        if role not in ROLES:
-            raise LocalEndpointError(f"{where} has the role {role!r}; known: {', '.join(ROLES)}")
-        if not isinstance(content, str):
-            raise LocalEndpointError(f"{where} has a content that is no text in the {role}'s turn")
-        checked.append({"role": role, "content": content})
-    if checked[-1]["role"] != "assistant" or len(checked) == 1:
-        raise LocalEndpointError(f"{where} must end with an assistant's answer to the turns before it")
-    return checked
+        if not isinstance(message, dict) or message.get("role") not in ROLES:
+            raise ValueError(f"has a message whose role is none of {', '.join(ROLES)}")
+        if not isinstance(message.get("content"), str):
+            raise ValueError(f"has a {message['role']} message whose content is not a string")
+    if messages[-1]["role"] != "assistant" or len(messages) == 1:
+        raise ValueError("does not end with an assistant message that answers the turns before it")
+    return [{"role": message["role"], "content": message["content"]} for message in messages]
 
 
 def tokenise(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> Trace:
@@ -81,44 +83,32 @@ def tokenise(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) ->
     the turn, without which the student never learns to stop. Raises LocalEndpointError if the template
     renders the prompt differently once it is answered.
     """
-    prompt = _render(tokenizer, messages[:-1], add_generation_prompt=True)
-    whole = _render(tokenizer, messages, add_generation_prompt=False)
+    prompt = tokenizer.apply_chat_template(list(messages[:-1]), tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template(list(messages), tokenize=False)
     if not whole.startswith(prompt):
         raise LocalEndpointError("the chat template renders the prompt differently once an answer follows it")
-    prompt_ids = _encode(tokenizer, prompt)
+    prompt_ids = tokenizer.encode(prompt, add_special_tokens=False)
     if tokenizer.add_bos_token and prompt_ids[:1] != [tokenizer.bos_token_id]:
         prompt_ids.insert(0, tokenizer.bos_token_id)
-    answer_ids = _encode(tokenizer, whole[len(prompt) :].rstrip())
+    answer_ids = tokenizer.encode(whole[len(prompt) :].rstrip(), add_special_tokens=False)
     if answer_ids[-1] not in tokenizer.all_special_ids:
         answer_ids.append(tokenizer.eos_token_id)
     return Trace(token_ids=(*prompt_ids, *answer_ids), prompt_length=len(prompt_ids))
-
-
-def _render(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    return str(
-        tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=add_generation_prompt)
-    )
-
-
-def _encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 def load_traces(path: Path, tokenizer: PreTrainedTokenizerFast, context_length: int) -> list[Trace]:
     """Every row of an OpenAI chat JSONL file as a Trace, in the file's order.
 
     `context_length` is the most tokens the model can attend to; a longer row raises LocalEndpointError
-    naming its line, as do the faults that `read_rows` looks for.
+    naming its line, as do the faults that `parse_rows` looks for.
     """
-    traces = []
-    for number, messages in read_rows(path):
-        trace = tokenise(tokenizer, messages)
+    traces = [tokenise(tokenizer, messages) for messages in parse_rows(path.read_bytes())]
+    for number, trace in enumerate(traces, 1):
         if len(trace.token_ids) > context_length:
             raise LocalEndpointError(
                 f"{path.name} line {number} has {len(trace.token_ids)} tokens; the model's context holds "
                 f"{context_length}. Shorten the row or leave it out."
             )
-        traces.append(trace)
     return traces
 
 
@@ -139,13 +129,10 @@ def epoch_batches(traces: Sequence[Trace], batch_size: int, seed: int, epoch: in
     shuffled again, so that the order says nothing about length. The last batch may be smaller.
     """
     order = random.Random(f"{seed}/{epoch}")  # noqa: S311 - an order to train in, not a secret
-    shuffled = order.sample(traces, len(traces))
+    rows = order.sample(traces, len(traces))
     window = WINDOW_BATCHES * batch_size
-    rows = [
-        trace
-        for start in range(0, len(shuffled), window)
-        for trace in sorted(shuffled[start : start + window], key=lambda trace: len(trace.token_ids))
-    ]
+    for start in range(0, len(rows), window):
+        rows[start : start + window] = sorted(rows[start : start + window], key=lambda trace: len(trace.token_ids))
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     order.shuffle(batches)
     return batches

@@ -1,22 +1,30 @@
-"""Fine-tune a GGUF chat model on the CPU; `python -m distillgate.local.training JOB_DIR` runs one job."""
+"""One fine-tuning job in a process of its own: `python -m distillgate.local.training JOB_DIR`.
+
+Two trainers read the same spec and leave the same files: the CPU's (`cpu_trainer`), and TRL's where there are GPUs
+(`gpu_trainer`).
+"""
 
 from __future__ import annotations
 
 import json
-import math
+import os
 import signal
 import sys
-import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from distillgate.errors import DistillgateError, LocalEndpointError
+from distillgate.errors import DistillgateError, MissingExtraError
 from distillgate.files import write_atomically
+from distillgate.local.children import exit_with_parent
 
 BASE_LEARNING_RATE = 1e-4
+WARM_UP = 0.1
+"""Fraction of the steps in which the learning rate rises to its peak."""
+
+Trainer = Literal["auto", "cpu", "trl"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,26 +44,14 @@ class TrainingSpec:
     seed: int = 0
     """Of the order of the rows, all that is random in a run."""
     quantization: Literal["Q8_0", "F16"] = "Q8_0"
-
-    def __post_init__(self) -> None:
-        """Raise LocalEndpointError for a value that no training could start with."""
-        for name in ("n_epochs", "batch_size", "learning_rate_multiplier"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise LocalEndpointError(f"{name} must be a number above 0, not {value!r}")
-        if self.quantization not in ("Q8_0", "F16"):
-            raise LocalEndpointError(f"a tuned model is stored as Q8_0 or F16, not {self.quantization!r}")
+    trainer: Trainer = "auto"
+    """`auto` is `trl` where torch finds a CUDA device, else `cpu`."""
 
     @classmethod
     def from_json(cls, text: str) -> TrainingSpec:
-        """Read what `to_json` wrote. Raises LocalEndpointError on missing, unknown or unusable fields."""
-        try:
-            values: dict[str, Any] = json.loads(text)
-            paths = {name: Path(values[name]) for name in ("base", "training_file", "output")}
-            return cls(**{**values, **paths})
-        except (KeyError, TypeError, ValueError) as error:
-            known = ", ".join(field.name for field in fields(cls))
-            raise LocalEndpointError(f"bad training spec ({error!r}); its fields are: {known}") from error
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**values | {name: Path(values[name]) for name in ("base", "training_file", "output")})
 
     def to_json(self) -> str:
         """The content of a job's spec.json."""
@@ -91,50 +87,13 @@ class TrainingResult:
     seconds: float
     """From reading the model to the written file."""
     precision: Literal["bf16", "fp32"]
-    """What matrices were multiplied in: bf16 where the CPU has instructions for it."""
+    """What matrices were multiplied in."""
 
 
-def train(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
-    """Fine-tune all weights of `spec.base` on the training file's answers, and write `spec.output`.
-
-    `report` is called after every step. The same spec, data and machine give the same losses. Raises
-    LocalEndpointError for a GGUF or a row that cannot be used, MissingExtraError without the extra 'local'.
-    """
-    # torch and transformers take seconds to import: not for a server that only writes a TrainingSpec
-    from distillgate.local.gguf import export_gguf, load_model, load_tokenizer
-    from distillgate.local.steps import Steps
-    from distillgate.local.traces import epoch_batches, load_traces, shared_prefix_length
-
-    started = time.monotonic()
-    tokenizer = load_tokenizer(spec.base)
-    model = load_model(spec.base)
-    traces = load_traces(spec.training_file, tokenizer, model.config.max_position_embeddings)
-    total_steps = math.ceil(len(traces) / spec.batch_size) * spec.n_epochs
-    steps = Steps(
-        model,
-        prefix_length=shared_prefix_length(traces),
-        peak_learning_rate=BASE_LEARNING_RATE * spec.learning_rate_multiplier,
-        total_steps=total_steps,
-    )
-    step, loss = 0, math.nan
-    for epoch in range(1, spec.n_epochs + 1):
-        for batch in epoch_batches(traces, spec.batch_size, spec.seed, epoch):
-            step_started = time.monotonic()
-            step += 1
-            loss, accuracy = steps.take(batch)
-            seconds = time.monotonic() - step_started
-            report(StepReport(step, total_steps, epoch, loss, accuracy, steps.learning_rate, seconds))
-    export_gguf(spec.base, model, spec.output, spec.quantization)
-    return TrainingResult(
-        trained_tokens=spec.n_epochs * sum(len(trace.token_ids) for trace in traces),
-        steps=step,
-        final_loss=loss,
-        seconds=time.monotonic() - started,
-        precision=steps.precision,
-    )
+Train = Callable[[TrainingSpec, Callable[[StepReport], None]], TrainingResult]
 
 
-def run_job(job_dir: Path) -> bool:
+def run_job(job_dir: Path, train: Train) -> bool:
     """Run the job that `job_dir`/spec.json describes; returns whether it succeeded.
 
     events.jsonl grows by a StepReport a line while the job runs. In the end there is either result.json, a
@@ -155,14 +114,36 @@ def run_job(job_dir: Path) -> bool:
     return True
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the job in the folder that `arguments` names; returns the exit status."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m distillgate.local.training JOB_DIR\n")
-        return 2
+def accelerate_command(trainer: Trainer, job_dir: Path) -> list[str] | None:
+    """The command that trains with TRL, or None where the CPU's trainer is to run in this process."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("torch", "local") from error
+    cuda = torch.cuda.is_available()
+    if trainer == "cpu" or (trainer == "auto" and not cuda):
+        return None
+    launch = [sys.executable, "-m", "accelerate.commands.launch"]
+    devices = ["--num_processes", str(torch.cuda.device_count())] if cuda else ["--cpu", "--num_processes", "1"]
+    if cuda and torch.cuda.device_count() > 1:
+        devices.append("--multi_gpu")
+    return [*launch, *devices, "-m", "distillgate.local.gpu_trainer", str(job_dir)]
+
+
+def main(job_dir: Path) -> int:
+    """Run the job in `job_dir`, with the trainer that its spec asks for; returns the exit status."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # end at once, also where the parent ignores the signal
-    return 0 if run_job(Path(arguments[0])) else 1
+
+    def dispatch(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
+        if command := accelerate_command(spec.trainer, job_dir):
+            os.execv(command[0], command)  # noqa: S606 - same process, stdin and files
+        from distillgate.local.cpu_trainer import train  # torch takes seconds to import: not for a server
+
+        return train(spec, report)
+
+    return 0 if run_job(job_dir, dispatch) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_with_parent()
+    sys.exit(main(Path(sys.argv[1])))

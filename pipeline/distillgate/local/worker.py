@@ -1,7 +1,6 @@
 """One model in a process of its own: `python -m distillgate.local.worker CONFIG` runs llama.cpp's server.
 
-A process, because a model that crashes, or that a training job needs the memory of, must not take the
-endpoint along.
+A process, because a model that crashes, or whose memory a training job needs, must not take the endpoint along.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ import threading
 from typing import Any
 
 from distillgate.errors import MissingExtraError
+from distillgate.local.children import exit_with_parent
 
 
 def parameters(config: dict[str, Any]) -> Any:
     """llama.cpp's parameters for `config`: model (path), name, threads, parallel, context (tokens a slot), states.
 
-    `states` is a folder for the states of slots, which `distillgate.local.prefixes` copies from one to the others.
+    `states` is a folder through which `distillgate.local.chat.SharedPrefixes` copies slots.
 
     Sampling is greedy and neutral unless a request says otherwise: llama.cpp's defaults (temperature 0.8,
     top-k 40, min-p 0.05) are not OpenAI's, and servers that differ in them differ in most answers.
@@ -36,11 +36,8 @@ def parameters(config: dict[str, Any]) -> Any:
     params.n_parallel = config["parallel"]
     params.kv_unified = False  # each slot has its own n_ctx / n_parallel tokens, whatever the others use
     params.n_ctx = config["context"] * config["parallel"]
-    params.ctx_shift = False
     params.fit_params = False
     params.n_gpu_layers = 0
-    params.use_jinja = True
-    params.warmup = True
     params.ui = False
     params.endpoint_slots = False
     params.slot_save_path = os.path.join(config["states"], "")  # noqa: PTH118  # llama.cpp appends the file's name
@@ -57,16 +54,6 @@ def parameters(config: dict[str, Any]) -> Any:
     sampling.penalty_freq = 0.0
     sampling.penalty_present = 0.0
     return params
-
-
-def exit_with_parent() -> None:
-    """End this process when stdin does: the parent holds its other end, dead ones let go of it."""
-
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        os._exit(0)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def main(config: dict[str, Any]) -> None:

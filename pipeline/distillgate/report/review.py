@@ -13,7 +13,7 @@ import orjson
 
 from distillgate.cassette.format import read
 from distillgate.checks.profile import check_files, finding_line
-from distillgate.checks.prompts import own_prompts
+from distillgate.checks.programs import own_prompts
 from distillgate.config import Profile
 from distillgate.errors import DistillgateError, PriceError
 from distillgate.files import write_atomically
@@ -147,7 +147,7 @@ def make_review(lifecycle: Lifecycle, before: Before) -> Review:
     """Compare what has run with `before`; runs nothing."""
     recordings, graph = lifecycle.recordings, lifecycle.graph
     live = bool(recordings.live)
-    asked = [stage for stage in (recordings.live or recordings.stages) if stage in lifecycle.headers]
+    asked = [stage for stage in (recordings.live or recordings.stages) if stage in lifecycle.results]
     return Review(
         profile=lifecycle.profile.name,
         live=live,

@@ -20,7 +20,7 @@ from distillgate.results import gates
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
-from distillgate.run.models import make_lm
+from distillgate.run.lms import make_lm
 from distillgate.run.recordings import Recordings
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph

@@ -17,7 +17,7 @@ from distillgate.cassette.session import journal_path, recording, replaying
 from distillgate.errors import CassetteError
 from distillgate.money.meter import Meter
 from distillgate.money.plan import estimate
-from distillgate.run.models import NO_KEY, api_key
+from distillgate.run.lms import NO_KEY, api_key
 from distillgate.secrets.known import remembered
 from distillgate.stages.spec import Graph, Role, Stage
 

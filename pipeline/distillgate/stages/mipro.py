@@ -101,7 +101,7 @@ class _Optimizer(dspy.MIPROv2):
         return {0: candidates}
 
     def _pool(self, rows: list[dspy.Example], label: str) -> list[dspy.Example]:
-        """The shorter half of a label's worked rows, of the hard ones if there are enough: short ones cost less a call."""
+        """The shorter half of a label's worked rows, of the hard ones if there are enough: short ones cost less."""
         task = self._task
         worked = [row for row in rows if row[task.label] == label and all(name in row for name in task.worked)]
         hard = [row for row in worked if row.difficulty == "hard"]

@@ -12,8 +12,8 @@ import pytest
 from distillgate.config import Config, load_config
 from distillgate.errors import DistillgateError, StageError
 from distillgate.money.meter import Meter
-from distillgate.report.files import must_be_writable
 from distillgate.report.page import require
+from distillgate.report.publishing import must_be_writable
 from distillgate.results import gates
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
@@ -85,7 +85,7 @@ def lifecycle_of(config: pytest.Config) -> Lifecycle:
     Raises:
         DistillgateError: the task that the settings name cannot be loaded.
     """
-    from distillgate.testing.recording import progress_of, teller
+    from distillgate.testing.recorded import progress_of, teller
 
     if LIFECYCLE not in config.stash:
         settings, tell = settings_of(config), teller(config)

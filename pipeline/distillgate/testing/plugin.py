@@ -15,7 +15,7 @@ from distillgate.errors import ConfigError
 from distillgate.project import NoProjectError, find_root
 from distillgate.results.numbers import amount
 
-MODULES = ("options", "scrubbing", "recording", "stages", "latency", "baseline", "summary")
+MODULES = ("options", "scrubbing", "recorded", "stages", "latency", "accepted", "summary")
 """Registered in a project, in this order: whether the options are valid is said first."""
 
 ROOT = pytest.StashKey[Path]()
@@ -93,7 +93,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return None
     if (root := find_project(config)) is not None:
         config.stash[ROOT] = root
-    from distillgate.testing.recording import show_plan
+    from distillgate.testing.recorded import show_plan
 
     show_plan(config)
     return 0

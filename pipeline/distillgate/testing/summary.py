@@ -13,15 +13,15 @@ import pytest
 from distillgate.calls import Call
 from distillgate.checks.profile import check_files, finding_line
 from distillgate.errors import DistillgateError
-from distillgate.report.files import append_to_job_summary, write_json, write_report
 from distillgate.report.gather import gathered, summarised
+from distillgate.report.publishing import append_to_job_summary, write_json, write_report
 from distillgate.report.run import Run
 from distillgate.report.table import ending
 from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
-from distillgate.testing.baseline import UPDATED
+from distillgate.testing.accepted import UPDATED
 from distillgate.testing.options import LIFECYCLE, lifecycle_of
 from distillgate.testing.stages import verdicts_of
 
@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line("no page: no stage was evaluated")
     if lifecycle is None:
         return
-    if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.headers]:
+    if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.results]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
     run = summarised(lifecycle, verdicts_of(config)) if lifecycle.scorecards else None
     if loud:

@@ -41,7 +41,7 @@ def test_an_error_is_a_line_with_its_remedy_and_exit_code_1(run, rerecord):
     assert code == 1
     assert printed.splitlines()[0] == (
         "error student: recorded with openai/pupil, but the profile now names openai/student → "
-        "pytest --distill-profile loopback --distill-record=student"
+        "distillgate record student --profile loopback"
     )
 
 
@@ -54,10 +54,7 @@ def test_warnings_leave_the_exit_code_at_0(run, rerecord):
 def test_a_profile_is_chosen_by_its_option(run):
     code, printed = run("--profile", "cloud")
     assert code == 1
-    assert (
-        "error: profile 'cloud' has no recording → pytest --distill-profile cloud --distill-record"
-        in printed.splitlines()
-    )
+    assert "error: profile 'cloud' has no recording → distillgate record --profile cloud" in printed.splitlines()
 
 
 def test_json_is_a_list_of_objects(run, rerecord):

@@ -4,7 +4,7 @@ import dataclasses
 
 import orjson
 import pytest
-from distillgate.checks.prompts import changed_prompts, system_prompts
+from distillgate.checks.programs import changed_prompts, system_prompts
 from distillgate.checks.shelf import read_shelf
 from distillgate.config import load_config
 from distillgate.stages import load_graph
@@ -64,7 +64,7 @@ def test_a_difference_that_does_not_print_is_shown_as_an_escape(compared):
 def test_a_changed_prompt_is_an_error_mended_by_recording(compared):
     (finding,) = compared(reworded("who governs", "who rules"))
     assert finding.severity == "error"
-    assert finding.remedy.startswith("pytest --distill-profile loopback --distill-record=teacher,optimize,")
+    assert finding.remedy.startswith("distillgate record teacher optimize ")
 
 
 def test_other_instructions_in_the_saved_program_concern_the_optimised_stages(compared, saved):

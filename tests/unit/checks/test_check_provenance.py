@@ -5,8 +5,8 @@ import datetime
 import importlib.metadata
 
 import pytest
-from distillgate.cassette.opening import content
-from distillgate.cassette.storage import read
+from distillgate.cassette.format import content_digest as content
+from distillgate.cassette.format import read
 from distillgate.stages import STAGES as DECLARED
 
 STAGES = tuple(stage.name for stage in DECLARED)
@@ -43,7 +43,7 @@ def test_changed_data_is_mended_by_recording_every_stage_that_it_concerns(projec
     rerecord("teacher", data="sha256:0123456789abcdef")
     rerecord("student", data="sha256:0123456789abcdef")
     (finding,) = found("data")
-    assert finding.remedy == "pytest --distill-profile loopback --distill-record=teacher,student"
+    assert finding.remedy == "distillgate record teacher student --profile loopback"
 
 
 def test_data_that_cannot_be_read_is_named_with_its_line(project, found):

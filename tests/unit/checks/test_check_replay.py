@@ -12,7 +12,8 @@ from distillgate.stages import STAGES, load_graph
 @pytest.fixture
 def replay(project):
     """What replaying these stages finds."""
-    return lambda *stages: list(replayed(Lifecycle(load_config(project)), {stage.name for stage in STAGES} - set(stages)))
+    names = {stage.name for stage in STAGES}
+    return lambda *stages: list(replayed(Lifecycle(load_config(project)), names - set(stages)))
 
 
 def test_a_recorded_project_replays(project):

@@ -77,22 +77,6 @@ def test_metadata_is_kept_but_for_name_and_file_type(tiny_gguf: Path, tmp_path: 
     assert after["general.file_type"][1] == gguf.LlamaFileType.MOSTLY_Q8_0
 
 
-def test_a_failed_export_leaves_the_earlier_file_alone(
-    tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = tmp_path / "tuned.gguf"
-    output.write_bytes(b"earlier")
-
-    def full_disk(self: object) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(gguf.GGUFWriter, "write_tensors_to_file", full_disk)
-    with pytest.raises(OSError, match="no space left"):
-        export_gguf(tiny_gguf, load_model(tiny_gguf), output)
-    assert [path.name for path in tmp_path.iterdir()] == ["tuned.gguf"]
-    assert output.read_bytes() == b"earlier"
-
-
 def test_export_refuses_a_base_of_another_shape(
     tiny_gguf: Path, write_tiny_gguf: Callable[..., Path], tmp_path: Path
 ) -> None:

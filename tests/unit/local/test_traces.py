@@ -20,7 +20,7 @@ from distillgate.local.traces import (  # noqa: E402
     Trace,
     epoch_batches,
     load_traces,
-    read_rows,
+    parse_rows,
     shared_prefix_length,
     tokenise,
 )
@@ -88,10 +88,10 @@ USER, ANSWER = {"role": "user", "content": "a"}, {"role": "assistant", "content"
     [
         pytest.param("{", "line 2 is not JSON", id="no JSON"),
         pytest.param('{"prompt": "a"}', "line 2 has no messages", id="no messages"),
-        pytest.param(json.dumps({"messages": [USER]}), "line 2 must end with", id="no answer"),
-        pytest.param(json.dumps({"messages": [ANSWER]}), "line 2 must end with", id="no prompt"),
-        pytest.param('{"messages": [{"role": "tool", "content": ""}]}', "role 'tool'; known: system", id="role"),
-        pytest.param('{"messages": [{"role": "user", "content": [1]}]}', "no text in the user's", id="content"),
+        pytest.param(json.dumps({"messages": [USER]}), "line 2 does not end with", id="no answer"),
+        pytest.param(json.dumps({"messages": [ANSWER]}), "line 2 does not end with", id="no prompt"),
+        pytest.param('{"messages": [{"role": "tool", "content": ""}]}', "role is none of system", id="role"),
+        pytest.param('{"messages": [{"role": "user", "content": [1]}]}', "user message whose content", id="content"),
         pytest.param(
             json.dumps({"messages": [{"role": "user", "content": "a" * 99}, ANSWER]}),
             r"line 2 has \d+ tokens; the model's context holds 99",
@@ -106,14 +106,11 @@ def test_a_bad_row_is_named_by_its_line(tiny_gguf: Path, tmp_path: Path, line: s
         load_traces(file, load_tokenizer(tiny_gguf), context_length=99)
 
 
-def test_a_training_file_without_rows_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "train.jsonl").write_text("\n")
-    with pytest.raises(LocalEndpointError, match="has no rows"):
-        read_rows(tmp_path / "train.jsonl")
+def test_a_training_file_without_rows_is_refused() -> None:
+    with pytest.raises(LocalEndpointError, match="is empty"):
+        parse_rows(b"")
 
 
-def test_blank_lines_count_and_a_line_separator_inside_a_text_ends_no_row(tmp_path: Path) -> None:
+def test_a_line_separator_inside_a_text_ends_no_row() -> None:
     messages = [USER, {"role": "assistant", "content": "one\u2028two"}]
-    file = tmp_path / "train.jsonl"
-    file.write_text("\n" + json.dumps({"messages": messages}, ensure_ascii=False), encoding="utf-8")
-    assert read_rows(file) == [(2, messages)]
+    assert parse_rows(json.dumps({"messages": messages}, ensure_ascii=False).encode()) == [messages]

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
 from distillgate.cli import main
 from distillgate.errors import ReportError
-from distillgate.report.files import append_to_job_summary, write_report
+from distillgate.report.publishing import append_to_job_summary, write_report
 from distillgate.run.lifecycle import Lifecycle
 
 from tests.reports import made_up

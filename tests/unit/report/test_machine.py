@@ -10,8 +10,8 @@ from distillgate.money.ledger import Economics, StageCost
 from distillgate.report.machine import as_json
 from distillgate.report.run import Run
 from distillgate.results.comparison import Comparison
-from distillgate.results.scorecard import Scorecard
 from distillgate.results.gates import Verdict
+from distillgate.results.scorecard import Scorecard
 
 from tests.reports import GRAPH, item
 
@@ -91,3 +91,20 @@ def test_what_is_undefined_is_null():
     run = replace(RUN, costs=dict.fromkeys(RUN.costs, math.nan), economics=Economics(1.0, 1.0, 1.0))
     said = json.dumps(as_json(run), allow_nan=False)
     assert json.loads(said)["economics"]["break_even_items"] is None
+
+
+def test_the_metrics_own_calls_stand_apart():
+    stages = as_json(replace(RUN, metric_costs={"distilled": 0.4}))["stages"]
+    assert stages["distilled"]["metric_cost_per_1000"] == 0.4
+    assert stages["optimized"]["metric_cost_per_1000"] is None
+
+
+def test_graded_results_have_no_labels():
+    graded = replace(TEACHER, items=tuple(replace(one, correct=None, score=0.5) for one in TEACHER.items))
+    stage = as_json(Run(GRAPH, "news", "local", {"optimized": graded}, {"optimized": 2.25}))["stages"]["optimized"]
+    assert (stage["accuracy"]["value"], stage["accuracy"]["hits"]) == (0.5, None)
+    assert (stage["by_label"], stage["wrong"]) == ({}, None)
+
+
+def test_the_decision_is_there(written):
+    assert written["decision"] == "no"

@@ -13,9 +13,11 @@ pytest.importorskip("jinja2", reason="the page's templates come with the extra '
 from distillgate.errors import MissingExtraError
 from distillgate.money.ledger import Economics
 from distillgate.report.page import render
+from distillgate.report.page.svg import look_of
 from distillgate.report.run import Run
 from distillgate.results.comparison import Comparison
 from distillgate.secrets import known as environment
+from distillgate.stages.spec import Graph, Stage
 
 from tests.reports import GRAPH, HOSTILE, made_up
 
@@ -228,3 +230,26 @@ def test_a_plot_over_less_than_a_decade_has_labels(page):
     labels = re.findall(r">([\d.]+ m?s)</text>", latency[: latency.index("</svg>")])
     assert len(labels) >= 3
     assert len(labels) == len(set(labels))
+
+
+def test_graded_answers_show_their_scores_and_have_no_confusion():
+    run = made_up(12)
+
+    def graded(card, scores):
+        items = [replace(item, correct=None, score=score) for item, score in zip(card.items, scores * 3, strict=True)]
+        return replace(card, items=tuple(items))
+
+    cards = {stage: graded(card, [0.0, 0.25, 0.5, 0.75]) for stage, card in run.scorecards.items()}
+    cards["distilled"] = graded(cards["distilled"], [0.5] * 4)
+    compared = Comparison(cards["optimized"], cards["distilled"], 1.0, 0.5)
+    seen = Seen(render(replace(run, scorecards=cards, comparison=compared, metric_costs={"distilled": 0.4})))
+    assert {item["outcome"] for item in seen.items} == {"lost", "gained", "as good"}
+    assert {answer["verdict"] for answer in seen.items[0]["answers"]} == {"score 0.75", "score 0.50"}
+    assert "Graded answers have no labels to confuse" in seen.text
+    assert "Score against cost" in seen.text
+    assert "The metric's own calls cost, per 1,000 items and not counted above: distilled student: $0.40" in seen.text
+
+
+def test_stages_without_end_keep_colours_and_markers_apart():
+    graph = Graph(Stage(f"s{n}", f"stage {n}", run=None, evaluates=True) for n in range(20))
+    assert len({tuple(look_of(graph, stage).values()) for stage in graph}) == 20

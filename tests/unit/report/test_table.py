@@ -1,6 +1,7 @@
 """The lifecycle as one table: it fits the terminal, and says what was kept and where the figures come from."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from distillgate.report.run import Run
@@ -44,7 +45,9 @@ WHOLE = report(
     ],
     {"teacher": 2.25, "optimized": 2.25, "student": 0.135, "distilled": 0.27},
 )
-WIDEST = report([card(stage, "1" * 240, 59.94 * 60) for stage in GRAPH.evaluations], dict.fromkeys(GRAPH.evaluations, 12_345.67))
+WIDEST = report(
+    [card(stage, "1" * 240, 59.94 * 60) for stage in GRAPH.evaluations], dict.fromkeys(GRAPH.evaluations, 12_345.67)
+)
 
 
 def lines(shown, width):
@@ -141,3 +144,36 @@ def test_a_price_that_is_not_known_is_said():
         GRAPH, "news", "local", {"teacher": card("teacher", "10")}, {"teacher": math.nan}, unpriced="no price"
     )
     assert "no price n = 2" in prose(lifecycle_table(unpriced))
+
+
+GRADED = Run(
+    GRAPH,
+    "news",
+    "local",
+    {
+        stage: Scorecard(
+            stage,
+            f"openai/{stage}",
+            tuple(item(f"item-{n}", None, score=score) for n in range(10)),
+            {"data": "sha256:0123456789abcdef", "recorded": "2026-10-01"},
+        )
+        for stage, score in (("optimized", 0.8), ("distilled", 0.6))
+    },
+    {"optimized": 2.0, "distilled": 0.5},
+)
+
+
+def test_a_graded_metric_has_scores_and_no_test_of_right_and_wrong():
+    compared = Comparison(GRADED.scorecards["optimized"], GRADED.scorecards["distilled"], 2.0, 0.5)
+    said = lifecycle_table(replace(GRADED, comparison=compared))
+    assert "score" in said.splitlines()[1]
+    assert "accuracy" not in said
+    assert "retention 75.0 %" in said
+    assert "McNemar" not in said
+    assert "nan" not in said
+
+
+def test_the_metrics_own_calls_are_a_line_of_their_own():
+    said = prose(lifecycle_table(replace(WHOLE, metric_costs={"distilled": 0.4})))
+    assert "the metric's own calls cost, per 1,000 items and not counted above: distilled student $0.40" in said
+    assert "the metric's own" not in lifecycle_table(WHOLE)

@@ -14,7 +14,7 @@ from tests.unit.stages.canned import task
 @pytest.fixture(autouse=True)
 def within_a_stage() -> Iterator[None]:
     """The settings that the lifecycle gives to every stage."""
-    with prepared(task(adapter=None)):
+    with prepared(task()):
         yield
 
 

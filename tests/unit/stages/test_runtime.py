@@ -17,7 +17,7 @@ NONSENSE = "Well, that depends."
 
 def test_an_answer_that_does_not_parse_is_asked_for_again_as_the_adapter_says():
     engine = Canned({"q00": NONSENSE})
-    with prepared(task(adapter=None)), pytest.raises(AdapterParseError):
+    with dspy.context(adapter=None), prepared(task(adapter=None)), pytest.raises(AdapterParseError):
         program(engine)(question="q00")
     assert engine.order == ["q00", "q00"]
 

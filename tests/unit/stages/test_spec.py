@@ -33,9 +33,7 @@ def test_stages_come_with_all_that_build_on_them(named, recorded):
 
 
 def test_an_unknown_stage_is_an_error_that_lists_the_stages():
-    with pytest.raises(
-        StageError, match=r"no stage 'tuning'; stages: teacher, optimize, optimized, "
-    ):
+    with pytest.raises(StageError, match=r"no stage 'tuning'; stages: teacher, optimize, optimized, "):
         GRAPH.with_downstream(["teacher", "tuning"])
 
 

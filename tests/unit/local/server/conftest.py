@@ -65,7 +65,8 @@ def two_models(folder: Path) -> LocalSettings:
     for name in ("small", "large"):
         (folder / f"{name}.gguf").write_bytes(b"weights")
     models = tuple(LocalModel(name, str(folder / f"{name}.gguf")) for name in ("small", "large"))
-    return LocalSettings(folder / "home", models, parallel=2, max_upload_bytes=20_000, max_body_bytes=5_000)
+    limits = {"parallel": 2, "max_upload_bytes": 20_000, "max_body_bytes": 5_000}
+    return LocalSettings(folder / "home", models, wait_policy="spin", **limits)
 
 
 @pytest.fixture

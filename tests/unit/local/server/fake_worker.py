@@ -1,4 +1,4 @@
-"""Stands in for `distillgate.local.worker`: no model, an answer that tells what was asked, a journal of who was busy."""
+"""Stands in for `distillgate.local.worker`: no model, an answer that tells what was asked, a journal of its work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class Handler(BaseHTTPRequestHandler):
         note("end")
         if body.get("stream"):
             chunks = [{"choices": [{"index": 0, "delta": {"content": word}}]} for word in ("one ", "two")]
-            lines = [f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', **c})}" for c in chunks]
+            lines = [
+                f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'model': CONFIG['name'], **c})}"
+                for c in chunks
+            ]
             return self.answer(200, "text/event-stream", "\n\n".join([*lines, "data: [DONE]", ""]))
         choice = {
             "index": 0,
@@ -47,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
             "message": {"role": "assistant", "content": f"max_tokens={body.get('max_tokens')}"},
         }
         usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
-        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "file.gguf", "choices": [choice]}
+        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": CONFIG["name"], "choices": [choice]}
         return self.answer(200, "application/json", json.dumps({**answer, "usage": usage, "timings": {"prompt_n": 7}}))
 
     def answer(self, status: int, kind: str, text: str) -> None:

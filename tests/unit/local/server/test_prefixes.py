@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 pytest.importorskip("starlette", reason="needs the extra 'local'")
-from distillgate.local.prefixes import LONG, SharedPrefixes
+from distillgate.local.chat import LONG, SharedPrefixes
 
 ADDRESS = "http://model.invalid"
 LONG_PROMPT = {"role": "system", "content": "Name the desk. " * LONG}

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 from distillgate.errors import LocalEndpointError
-from distillgate.local.models import Catalogue, locate
+from distillgate.local.catalog import Catalogue, locate
 from distillgate.local.settings import LocalModel, LocalSettings
 
 WEIGHTS = hashlib.sha256(b"weights").hexdigest()

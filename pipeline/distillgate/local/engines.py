@@ -1,4 +1,4 @@
-"""The models in memory: started when first asked for, kept while there is room, gone while one trains."""
+"""The models in memory: started when first asked for, one computing at a time, gone while a job trains."""
 
 from __future__ import annotations
 
@@ -10,28 +10,67 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from distillgate.errors import LocalEndpointError
 from distillgate.local import children
-from distillgate.local.models import Catalogue
+from distillgate.local.catalog import Catalogue
+from distillgate.local.responses import busy
 from distillgate.local.settings import LocalSettings
-from distillgate.local.turns import Turns
 
 WORKER_COMMAND = (sys.executable, "-m", "distillgate.local.worker")
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-"""Defaults: OpenMP threads sleep when they wait instead of spinning on a core that another process could use.
-
-Tokens a second of a 135M model on two cores: asleep 29-32 alone and 35-50 beside a low-priority compute process;
-spinning 70-80 alone but 1.1-1.5 beside it. GOMP_SPINCOUNT=300000, libgomp's own default, in the endpoint's
-environment brings spinning back where the cores are its own.
-"""
 LOAD_SECONDS = 300.0
 """Patience with a model that loads; 1 GB from a cold disk takes about a minute."""
 SEEN_SECONDS = 2.0
 """How long after a broken connection a process may take to be seen to have ended."""
-LOG_TAIL = 800
-"""Characters of a worker's log that an error quotes."""
+
+
+class Turns:
+    """Admit requests first come, first served, and never those of two models at once.
+
+    Two busy models on the same cores slow each other a hundredfold. Requests of the busy model run together, up to
+    `parallel`. The first one for another model closes the door behind it: later requests, for whichever model,
+    queue after it, so none waits forever.
+    """
+
+    def __init__(self, parallel: int) -> None:
+        self._parallel = parallel
+        self._door = asyncio.Lock()  # asyncio's locks are first come, first served
+        self._changed = asyncio.Event()
+        self._model: str | None = None
+        self._running = 0
+        self._closed: str | None = None
+
+    @asynccontextmanager
+    async def turn(self, model: str) -> AsyncIterator[None]:
+        """Wait until `model` may compute. Raises ApiError (503) while `closed` holds."""
+        async with self._door:
+            while self._running and (model != self._model or self._running >= self._parallel) and not self._closed:
+                await self._change()
+            if self._closed:
+                raise busy(self._closed)
+            self._model = model
+            self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._changed.set()
+
+    @asynccontextmanager
+    async def closed(self, reason: str) -> AsyncIterator[None]:
+        """Admit nobody: refuse those who wait or come, and begin once those who compute have finished."""
+        self._closed = reason
+        self._changed.set()
+        try:
+            while self._running:
+                await self._change()
+            yield
+        finally:
+            self._closed = None
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +81,9 @@ class Engine:
     address: str
     """Base URL of its OpenAI-compatible server."""
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self.process.returncode is None
-
 
 class Engines:
-    """Starts, keeps and stops the worker processes, and decides which model may compute."""
+    """Start, keep and stop the models' processes, and decide which model may compute."""
 
     def __init__(
         self, settings: LocalSettings, catalogue: Catalogue, worker_command: Sequence[str] = WORKER_COMMAND
@@ -65,14 +99,14 @@ class Engines:
     async def serving(self, name: str) -> AsyncIterator[str]:
         """The address of `name`'s engine, while no other model computes.
 
-        Raises BusyError while a job trains, LocalEndpointError if the model cannot be loaded.
+        Raises ApiError (503) while a job trains, LocalEndpointError if the model cannot be loaded.
         """
         async with self._turns.turn(name):
             yield (await self._engine(name)).address
 
     @asynccontextmanager
     async def stopped(self, reason: str) -> AsyncIterator[None]:
-        """Free cores and memory of every model; requests that come meanwhile are refused with `reason`."""
+        """Free the cores and the memory of every model; requests that come meanwhile are refused with `reason`."""
         async with self._turns.closed(reason):
             await self.close()
             yield
@@ -93,7 +127,7 @@ class Engines:
     async def _engine(self, name: str) -> Engine:
         async with self._starting:
             engine = self._loaded.pop(name, None)
-            if engine is None or not engine.alive:
+            if engine is None or engine.process.returncode is not None:
                 # only the model whose turn it is gets here, so those that make room are idle
                 while len(self._loaded) >= self._settings.max_loaded:
                     _, oldest = self._loaded.popitem(last=False)
@@ -104,34 +138,28 @@ class Engines:
 
     async def _start(self, name: str) -> Engine:
         path = await asyncio.to_thread(self._catalogue.path, name)
-        states = self._settings.home / "states" / path.stem
-        states.mkdir(parents=True, exist_ok=True)
+        folder = self._settings.home / "engines" / path.stem
+        folder.mkdir(parents=True, exist_ok=True)
         config = {
             "model": str(path),
             "name": name,
             "threads": self._settings.threads,
             "parallel": self._settings.parallel,
             "context": self._settings.context,
-            "states": str(states),
+            "states": str(folder),
         }
-        logs = self._settings.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        log_file = logs / f"{path.stem}.log"
+        log_file = folder / "llama.log"
+        environment = await children.thread_environment(self._settings.wait_policy)
         with log_file.open("wb") as log:
             command = (*self._command, json.dumps(config))
-            process = await children.start(command, log, stdout=True, environment=PATIENT_THREADS)
+            process = await children.start(command, log, stdout=True, environment=environment)
         try:
             async with asyncio.timeout(LOAD_SECONDS):
                 line = await process.stdout.readline() if process.stdout else b""
             return Engine(process, json.loads(line)["address"])
         except (TimeoutError, ValueError) as error:
             await children.stop(process)
-            raise LocalEndpointError(f"model {name!r} did not load; {_tail(log_file)}") from error
+            raise LocalEndpointError(f"model {name!r} did not load: {children.tail(log_file)}") from error
         except BaseException:
             await children.stop(process)
             raise
-
-
-def _tail(log_file: Path) -> str:
-    text = log_file.read_text(encoding="utf-8", errors="replace").strip()
-    return f"the end of {log_file.name}: {text[-LOG_TAIL:]}" if text else f"{log_file.name} is empty"

@@ -1,9 +1,10 @@
-"""One optimizer step on a batch of traces, made cheap enough for a CPU."""
+"""Full fine-tuning made cheap enough for a CPU: a prefix that all rows share passes through the model once a step."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,18 +13,56 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from distillgate.local.gguf import export_gguf, load_model, load_tokenizer
+from distillgate.local.traces import Trace, epoch_batches, load_traces, shared_prefix_length
+from distillgate.local.training import BASE_LEARNING_RATE, WARM_UP, StepReport, TrainingResult, TrainingSpec
+
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
-    from distillgate.local.traces import Trace
-
-WARM_UP = 0.1
-"""Fraction of the steps in which the learning rate rises to its peak."""
 MAX_GRADIENT_NORM = 1.0
 NO_LOSS = -100
 """The target of a position that predicts no answer token."""
 
-Precision = Literal["bf16", "fp32"]
+
+def train(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
+    """Fine-tune all weights of `spec.base` on the training file's answers, and write `spec.output`.
+
+    AdamW with warm-up, cosine and clipping; `report` is called after every step. The same spec, data and machine give
+    the same losses. Raises LocalEndpointError for a GGUF or a row that cannot be used.
+    """
+    started = time.monotonic()
+    tokenizer = load_tokenizer(spec.base)
+    model = load_model(spec.base).train()
+    traces = load_traces(spec.training_file, tokenizer, model.config.max_position_embeddings)
+    prefix_length = shared_prefix_length(traces)
+    total_steps = math.ceil(len(traces) / spec.batch_size) * spec.n_epochs
+    precision = matrix_precision()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    step, loss = 0, math.nan
+    for epoch in range(1, spec.n_epochs + 1):
+        for batch in epoch_batches(traces, spec.batch_size, spec.seed, epoch):
+            step_started = time.monotonic()
+            rate = BASE_LEARNING_RATE * spec.learning_rate_multiplier * learning_rate_factor(step, total_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                answers = answer_loss(model, batch, prefix_length)
+            torch.autograd.backward(answers.mean)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+            optimizer.step()
+            optimizer.zero_grad()
+            step, loss = step + 1, answers.mean.item()
+            seconds = time.monotonic() - step_started
+            report(StepReport(step, total_steps, epoch, loss, answers.accuracy, rate, seconds))
+    export_gguf(spec.base, model, spec.output, spec.quantization)
+    return TrainingResult(
+        trained_tokens=spec.n_epochs * sum(len(trace.token_ids) for trace in traces),
+        steps=step,
+        final_loss=loss,
+        seconds=time.monotonic() - started,
+        precision=precision,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +115,7 @@ def learning_rate_factor(step: int, total_steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / (total_steps - warm_up)))
 
 
-def matrix_precision() -> Precision:
+def matrix_precision() -> Literal["bf16", "fp32"]:
     """bf16 where the CPU multiplies it, fp32 elsewhere; weights and optimizer state are float32 anyway.
 
     Measured: with AMX a step in bf16 takes 0.6 of the time of one in fp32. With AVX-512 but none of its bf16
@@ -85,34 +124,3 @@ def matrix_precision() -> Precision:
     capabilities = torch.cpu.get_capabilities()
     has_bf16 = any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
     return "bf16" if has_bf16 else "fp32"
-
-
-class Steps:
-    """All optimizer steps of a training run: AdamW on every weight, with warm-up, cosine and clipping."""
-
-    def __init__(
-        self, model: LlamaForCausalLM, *, prefix_length: int, peak_learning_rate: float, total_steps: int
-    ) -> None:
-        """`prefix_length` is what `answer_loss` takes, for all batches to come."""
-        self.learning_rate = 0.0
-        self.precision: Precision = matrix_precision()
-        self._model = model.train()
-        self._prefix_length = prefix_length
-        self._peak = peak_learning_rate
-        self._total = total_steps
-        self._taken = 0
-        self._optimizer = torch.optim.AdamW(model.parameters(), lr=peak_learning_rate, fused=True)
-
-    def take(self, batch: Sequence[Trace]) -> tuple[float, float]:
-        """Train on one batch; returns its loss (nats a token) and token accuracy from before the update."""
-        self.learning_rate = self._peak * learning_rate_factor(self._taken, self._total)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.learning_rate
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
-            loss = answer_loss(self._model, batch, self._prefix_length)
-        torch.autograd.backward(loss.mean)
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        self._taken += 1
-        return loss.mean.item(), loss.accuracy

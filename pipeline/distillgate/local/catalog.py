@@ -1,4 +1,4 @@
-"""Which models there are, and where: configured sources become verified files, tuned models join them."""
+"""Which models there are, and where: configured sources as verified files, and the tuned models."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 
 from distillgate.errors import LocalEndpointError, MissingExtraError
 from distillgate.local.settings import HUB_PREFIX, LocalModel, LocalSettings
-from distillgate.local.storage import read_json, write_json
+from distillgate.local.uploads import read_json, write_json
 
 FOLDER_VARIABLE = "DISTILLGATE_MODELS"
 
@@ -35,8 +35,6 @@ class Catalogue:
 
     def __init__(self, settings: LocalSettings) -> None:
         self._configured = {model.name: model for model in settings.models}
-        self._verdicts = settings.home / "verified.json"
-        self._verifying = Lock()
         self.folder = settings.home / "models"
         started = int(time.time())
         self._served = {name: ServedModel(name, started) for name in self._configured}
@@ -69,28 +67,20 @@ class Catalogue:
             return self.folder / served.file
         model = self._configured[name]
         path = locate(model)
-        with self._verifying:
-            self._verify(model, path)
-        return path
-
-    def _verify(self, model: LocalModel, path: Path) -> None:
-        """Compare sha256. A verdict holds as long as size and mtime do: 1 GB takes seconds to hash."""
-        if model.sha256 is None:
-            return
         status = path.stat()
-        stamp = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        verdicts = read_json(self._verdicts) or {}
-        known = verdicts.get(str(path), {})
-        sha256 = known.get("sha256")
-        if known != {**stamp, "sha256": sha256}:
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            write_json(self._verdicts, {**verdicts, str(path): {**stamp, "sha256": sha256}})
-        if sha256 != model.sha256:
+        if model.sha256 is not None and (found := _sha256(path, status.st_size, status.st_mtime_ns)) != model.sha256:
             raise LocalEndpointError(
-                f"{path} is not the file configured for {model.name!r}: its sha256 is {sha256}, "
+                f"{path} is not the file configured for {name!r}: its sha256 is {found}, "
                 f"expected {model.sha256}. Fetch it again, or correct sha256."
             )
+        return path
+
+
+@lru_cache
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    """The file's digest, computed again only when size or mtime changed: 1 GB takes seconds."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def locate(model: LocalModel) -> Path:
@@ -112,7 +102,7 @@ def locate(model: LocalModel) -> Path:
     if not path.is_file():
         raise LocalEndpointError(
             f"model {model.name!r} is not at {path}; put the file there, or change its source "
-            f"in [tool.distillgate.local.models]."
+            f"in [tool.distillgate.local.catalog]."
         )
     return path
 
