@@ -6,8 +6,7 @@ import datetime
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from distillgate.checks import provenance
-from distillgate.checks import tapes
+from distillgate.checks import provenance, tapes
 from distillgate.checks.programs import changed_prompts
 from distillgate.checks.shelf import Shelf, read_shelf
 from distillgate.config import Config
