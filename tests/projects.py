@@ -45,7 +45,7 @@ finetuning = {{ poll_seconds = 0.01, hyperparameters = {{ n_epochs = 1 }} }}
 [tool.distillgate.profiles.cloud]
 api_key_env = "CLOUD_KEY"
 teacher = {{ model = "openai/gpt-4o", retires = 2020-01-01 }}
-student = {{ model = "openai/gpt-4o-mini" }}
+student = {{ model = "openai/gpt-4o-mini-2024-07-18" }}
 finetuning = {{ usd_per_million_tokens = 3.0 }}
 """
 

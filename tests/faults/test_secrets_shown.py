@@ -104,7 +104,22 @@ def test_no_error_of_the_command_tells_a_secret(monkeypatch, capsys, error):
 
 
 def test_an_accepted_result_holds_no_secret(tmp_path):
-    item = ItemResult("a-1", "easy", "sports", TEXTS, False, False, {}, 1, 1, 0.1, True)
+    item = ItemResult(
+        id="a-1",
+        difficulty="easy",
+        expected="sports",
+        answer=TEXTS,
+        score=0.0,
+        correct=False,
+        parse_failure=False,
+        secondary={},
+        calls=1,
+        prompt_tokens=1,
+        cached_tokens=0,
+        completion_tokens=1,
+        seconds=0.1,
+        alone=True,
+    )
     path = tmp_path / "student.jsonl"
     baseline.save(path, Scorecard("student", TUNED.text, (item,), {"data": "x", "models": [TUNED.text]}))
     assert survivors(path.read_text("utf-8")) == []

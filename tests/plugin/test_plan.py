@@ -56,7 +56,7 @@ def test_models_endpoints_keys_and_ends_are_named_and_a_keys_value_is_not(projec
 
 def test_a_missing_key_is_said_by_the_plan(project):
     dry(project, "--distill-profile", "cloud", "--distill-record").stdout.fnmatch_lines(
-        ["openai/gpt-4o-mini *: CLOUD_KEY MISSING"]
+        ["openai/gpt-4o-mini-2024-07-18 *: CLOUD_KEY MISSING"]
     )
 
 

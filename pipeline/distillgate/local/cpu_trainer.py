@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from distillgate.local.gguf import export_gguf, load_model, load_tokenizer  # first: it names the missing extra
-
-# isort: split
 import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from distillgate.local.gguf import export_gguf, load_model, load_tokenizer
 from distillgate.local.traces import Trace, epoch_batches, load_traces, shared_prefix_length
 from distillgate.local.training import BASE_LEARNING_RATE, WARM_UP, StepReport, TrainingResult, TrainingSpec
 

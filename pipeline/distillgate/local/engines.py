@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from asyncio.subprocess import Process
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from distillgate.errors import LocalEndpointError
 from distillgate.local import children
@@ -20,14 +18,6 @@ from distillgate.local.responses import busy
 from distillgate.local.settings import LocalSettings
 
 WORKER_COMMAND = (sys.executable, "-m", "distillgate.local.worker")
-SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-"""OpenMP threads that sleep while they wait, instead of spinning on a core that another process could use.
-
-Tokens a second of a 135M model on two cores: asleep 29-32 alone and 35-50 beside a low-priority compute process;
-spinning 70-80 alone but 1.1-1.5 beside it.
-"""
-BUSY_SHARE = 0.25
-"""Share of all cores that other processes use, from which `wait_policy = "auto"` lets threads sleep."""
 LOAD_SECONDS = 300.0
 """Patience with a model that loads; 1 GB from a cold disk takes about a minute."""
 SEEN_SECONDS = 2.0
@@ -44,66 +34,43 @@ class Turns:
 
     def __init__(self, parallel: int) -> None:
         self._parallel = parallel
-        self._queue: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._door = asyncio.Lock()  # asyncio's locks are first come, first served
+        self._changed = asyncio.Event()
         self._model: str | None = None
         self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._closed: str | None = None
 
     @asynccontextmanager
     async def turn(self, model: str) -> AsyncIterator[None]:
         """Wait until `model` may compute. Raises ApiError (503) while `closed` holds."""
-        if self._closed is not None:
-            raise busy(self._closed)
-        admitted = asyncio.get_running_loop().create_future()
-        self._queue.append((model, admitted))
-        self._admit()
-        try:
-            await admitted
-        except asyncio.CancelledError:
-            if admitted.done() and not admitted.cancelled() and admitted.exception() is None:
-                self._release()
-            else:
-                admitted.cancel()
-                self._admit()
-            raise
+        async with self._door:
+            while self._running and (model != self._model or self._running >= self._parallel) and not self._closed:
+                await self._change()
+            if self._closed:
+                raise busy(self._closed)
+            self._model = model
+            self._running += 1
         try:
             yield
         finally:
-            self._release()
+            self._running -= 1
+            self._changed.set()
 
     @asynccontextmanager
     async def closed(self, reason: str) -> AsyncIterator[None]:
         """Admit nobody: refuse those who wait or come, and begin once those who compute have finished."""
         self._closed = reason
+        self._changed.set()
         try:
-            while self._queue:
-                _, admitted = self._queue.popleft()
-                if not admitted.done():
-                    admitted.set_exception(busy(reason))
-            await self._idle.wait()
+            while self._running:
+                await self._change()
             yield
         finally:
             self._closed = None
 
-    def _admit(self) -> None:
-        while self._queue:
-            model, admitted = self._queue[0]
-            if not admitted.done():  # else cancelled while it waited
-                if self._running and (model != self._model or self._running >= self._parallel):
-                    return
-                self._model = model
-                self._running += 1
-                self._idle.clear()
-                admitted.set_result(None)
-            self._queue.popleft()
-
-    def _release(self) -> None:
-        self._running -= 1
-        if not self._running:
-            self._idle.set()
-        self._admit()
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +149,7 @@ class Engines:
             "states": str(folder),
         }
         log_file = folder / "llama.log"
-        environment = SLEEPING if await _threads_sleep(self._settings.wait_policy) else {}
+        environment = await children.thread_environment(self._settings.wait_policy)
         with log_file.open("wb") as log:
             command = (*self._command, json.dumps(config))
             process = await children.start(command, log, stdout=True, environment=environment)
@@ -196,19 +163,3 @@ class Engines:
         except BaseException:
             await children.stop(process)
             raise
-
-
-async def _threads_sleep(wait_policy: str, seconds: float = 0.2) -> bool:
-    """Whether a new process's threads sleep while they wait: as set, or by what other processes use of the cores."""
-    stat = Path("/proc/stat")  # Linux; threads spin elsewhere
-    if wait_policy != "auto" or not stat.is_file():
-        return wait_policy == "sleep"
-
-    def idle() -> int:  # ticks of all cores; fields 4 and 5 are idle and iowait (proc(5))
-        fields = stat.read_text().split("\n", 1)[0].split()
-        return int(fields[4]) + int(fields[5])
-
-    before = idle()
-    await asyncio.sleep(seconds)
-    ticks = seconds * os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
-    return 1 - (idle() - before) / ticks > BUSY_SHARE

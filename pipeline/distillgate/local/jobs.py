@@ -248,7 +248,8 @@ class Jobs:
         log_file, steps = folder / "training.log", folder / "events.jsonl"
         steps.touch()
         with log_file.open("wb") as log, steps.open("rb") as new_steps:
-            process = await children.start((*self._command, str(folder)), log)
+            environment = await children.thread_environment(self._settings.wait_policy)
+            process = await children.start((*self._command, str(folder)), log, environment=environment)
             ended = asyncio.ensure_future(process.wait())
             try:
                 while True:

@@ -114,16 +114,6 @@ def run_job(job_dir: Path, train: Train) -> bool:
     return True
 
 
-def train(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
-    """Fine-tune on the CPU. Imports torch when called: a server only writes specs.
-
-    Raises MissingExtraError without the extra 'local', else what `cpu_trainer.train` raises.
-    """
-    from distillgate.local import cpu_trainer
-
-    return cpu_trainer.train(spec, report)
-
-
 def accelerate_command(trainer: Trainer, job_dir: Path) -> list[str] | None:
     """The command that trains with TRL, or None where the CPU's trainer is to run in this process."""
     try:
@@ -147,6 +137,8 @@ def main(job_dir: Path) -> int:
     def dispatch(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
         if command := accelerate_command(spec.trainer, job_dir):
             os.execv(command[0], command)  # noqa: S606 - same process, stdin and files
+        from distillgate.local.cpu_trainer import train  # torch takes seconds to import: not for a server
+
         return train(spec, report)
 
     return 0 if run_job(job_dir, dispatch) else 1

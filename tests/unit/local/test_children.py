@@ -1,7 +1,11 @@
 """Pins that no child process outlives whoever started it."""
 
 import asyncio
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from distillgate.local import children
@@ -42,3 +46,63 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path):
             return process.returncode
 
     assert asyncio.run(stopped()) == -9
+
+
+def test_a_child_ends_when_its_parent_is_killed():
+    child = "from distillgate.local.children import exit_with_parent; import time; exit_with_parent(); time.sleep(60)"
+    parent = (
+        "import asyncio, sys, time\n"
+        "from distillgate.local import children\n"
+        "async def run():\n"
+        f"    process = await children.start((sys.executable, '-c', {child!r}), sys.stderr)\n"
+        "    print(process.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(run())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as started:
+        pid = int(started.stdout.readline())
+        os.kill(pid, 0)
+        started.kill()
+    deadline = time.monotonic() + 10
+    while _runs(pid):
+        assert time.monotonic() < deadline, "the child outlived its parent"
+        time.sleep(0.02)
+
+
+def test_a_stopped_child_takes_its_own_children_along(tmp_path):
+    family = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); p.wait()"
+
+    async def stopped():
+        with (tmp_path / "log").open("wb") as log:
+            process = await children.start((sys.executable, "-c", family), log, stdout=True)
+            grandchild = int(await process.stdout.readline())
+            await children.stop(process)
+            return grandchild
+
+    assert not _runs(asyncio.run(stopped()))
+
+
+@pytest.mark.parametrize(
+    ("policy", "idle_before", "idle_after", "sleeps"),
+    [
+        pytest.param("spin", 0, 0, False, id="spin-whatever-the-cores-do"),
+        pytest.param("sleep", 0, 999, True, id="sleep-whatever-the-cores-do"),
+        pytest.param("auto", 0, 40, False, id="idle-cores"),
+        pytest.param("auto", 0, 10, True, id="busy-cores"),
+    ],
+)
+def test_threads_wait_as_set_or_as_the_cores_allow(monkeypatch, policy, idle_before, idle_after, sleeps):
+    if not Path("/proc/stat").is_file():
+        pytest.skip("needs Linux")
+    readings = iter(f"cpu 9 9 9 {idle} 0 9\ncpu0 1" for idle in (idle_before, idle_after))
+    monkeypatch.setattr(Path, "read_text", lambda self: next(readings))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sysconf", lambda name: 100)
+    environment = asyncio.run(children.thread_environment(policy))
+    assert environment == (children.SLEEPING if sleeps else {})
+
+
+def _runs(pid):
+    """Whether the process computes; a zombie that nobody has waited for does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return bool(state) and not state.startswith("Z")

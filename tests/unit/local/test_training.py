@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from distillgate.errors import LocalEndpointError
-from distillgate.local.training import StepReport, TrainingSpec, train
+from distillgate.local.training import StepReport, TrainingSpec
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"
 torch = pytest.importorskip("torch", reason=WITHOUT_EXTRA)
 pytest.importorskip("transformers", reason=WITHOUT_EXTRA)
 pytest.importorskip("gguf", reason=WITHOUT_EXTRA)
 
-from distillgate.local.cpu_trainer import answer_loss, learning_rate_factor  # noqa: E402
+from distillgate.local.cpu_trainer import answer_loss, learning_rate_factor, train  # noqa: E402
 from distillgate.local.gguf import load_model, load_tokenizer  # noqa: E402 - needs the extra
 from distillgate.local.traces import Trace, load_traces, shared_prefix_length, tokenise  # noqa: E402
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distillgate.local.training import StepReport, TrainingResult, TrainingSpec, main, run_job, train
+from distillgate.local.training import StepReport, TrainingResult, TrainingSpec, main, run_job
 
 WITHOUT_EXTRA = "the extra 'local' is not installed"
 pytest.importorskip("torch", reason=WITHOUT_EXTRA)
@@ -53,7 +53,7 @@ def test_each_step_can_be_read_as_soon_as_it_is_done(
         return really(*arguments)
 
     monkeypatch.setattr(cpu_trainer, "answer_loss", counting)
-    assert run_job(job, train)
+    assert run_job(job, cpu_trainer.train)
     assert lines_before_a_step == [0, 1, 2, 3, 4, 5]
 
 
