@@ -33,67 +33,51 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
-    """What is remembered of a tape before it is replaced."""
+class State:
+    """A stage at one time: its results (accepted ones, or this run's) and its tape."""
 
-    size: int
-    """Bytes."""
+    card: Scorecard | None = None
+    cost: float = math.nan
+    """US dollars per 1,000 items, at today's prices; nan where a price is not known."""
 
-    recorded: str
-    prompts: tuple[str, ...]
+    size: int | None = None
+    """Bytes of the tape; None where there is none, as of a stage that is asked live."""
+
+    recorded: str = ""
+    prompts: tuple[str, ...] = ()
     """The system prompts that it asks with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """What stood there before a recording began."""
-
-    scorecards: Mapping[str, Scorecard]
-    """Stage → accepted results."""
-
-    tapes: Mapping[str, Tape]
-
-
-@dataclass(frozen=True, slots=True)
-class StageReview:
+class Change:
     """One stage, before and after."""
 
     stage: str
-    before: Scorecard | None
-    """The accepted results; None where there are none over the same items."""
+    before: State
+    """Without results where there are none over the same items."""
 
-    now: Scorecard | None
-    """None for a stage without a scorecard."""
-
-    cost_before: float
-    """US dollars per 1,000 items, at today's prices; nan where a price is not known."""
-
-    cost_now: float
-    tape_before: Tape | None
-    tape_now: Tape | None
-    """None where nothing was recorded, because the stage was asked live."""
+    now: State
 
     @property
     def compared(self) -> Comparison | None:
         """The new results against the accepted ones, item by item."""
-        if self.before is None or self.now is None:
-            return None
-        return Comparison(self.before, self.now, self.cost_before, self.cost_now)
+        old, new = self.before.card, self.now.card
+        return None if old is None or new is None else Comparison(old, new, self.before.cost, self.now.cost)
 
     @property
     def flips(self) -> list[str]:
         """Ids of the items whose answer changed."""
-        if self.before is None or self.now is None:
+        if (compared := self.compared) is None:
             return []
-        pairs = zip(self.before.items, self.now.items, strict=True)
+        pairs = zip(compared.teacher.items, compared.student.items, strict=True)
         return [new.id for old, new in pairs if old.answer != new.answer]
 
     @property
     def prompt_diff(self) -> list[str]:
         """A unified diff of the system prompts; empty where they are the same or there is nothing to compare."""
-        if self.tape_before is None or self.tape_now is None:
+        if self.before.size is None or self.now.size is None:
             return []
-        old, new = ("\n\n".join(tape.prompts).split("\n") for tape in (self.tape_before, self.tape_now))
+        old, new = ("\n\n".join(state.prompts).split("\n") for state in (self.before, self.now))
         return list(difflib.unified_diff(old, new, "before", "now", n=1, lineterm=""))
 
 
@@ -103,11 +87,10 @@ class Review:
 
     profile: str
     live: bool
-    stages: tuple[StageReview, ...]
-    retention_before: Comparison | None
-    """The accepted student against the accepted teacher."""
+    stages: tuple[Change, ...]
+    retention: Mapping[str, Comparison | None]
+    """`before`: the accepted student against the accepted teacher; `now`: the same of this run."""
 
-    retention_now: Comparison | None
     findings: tuple[Finding, ...]
     """What is wrong with the tapes, secrets that got onto them included."""
 
@@ -115,19 +98,19 @@ class Review:
     """US dollars of this run; nan where a price is not known."""
 
 
-def remember(lifecycle: Lifecycle) -> Before:
-    """The accepted results, and the tapes that are about to be replaced."""
-    cards: dict[str, Scorecard] = {}
-    for stage in lifecycle.graph.evaluations:
+def remember(lifecycle: Lifecycle) -> dict[str, State]:
+    """Stage → its accepted results, and its tape if that is about to be replaced."""
+    states = {}
+    for stage in lifecycle.graph:
         try:
-            cards[stage] = baseline.load(lifecycle.baseline(stage))
+            accepted = baseline.load(lifecycle.baseline(stage))
         except DistillgateError:
-            continue
-    recorded = lifecycle.recordings.stages
-    return Before(cards, {stage: tape for stage in recorded if (tape := _tape(lifecycle, stage))})
+            accepted = None
+        states[stage] = _state(lifecycle, stage, accepted, stage in lifecycle.recordings.stages)
+    return states
 
 
-def made_review(lifecycle: Lifecycle, before: Before, folder: Path | None) -> str:
+def made_review(lifecycle: Lifecycle, before: Mapping[str, State], folder: Path | None) -> str:
     """The review of what has run as Markdown, scrubbed; written into `folder`, if one is given, with its JSON.
 
     Empty, and nothing is written, where no stage came to an end.
@@ -135,7 +118,7 @@ def made_review(lifecycle: Lifecycle, before: Before, folder: Path | None) -> st
     review = make_review(lifecycle, before)
     if not review.stages:
         return ""
-    text = scrubbed(review_markdown(review))
+    text = scrubbed("\n".join(_lines(review)) + "\n")
     if folder is not None:
         content = orjson.dumps(review_json(review), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         write_atomically(folder / "review.md", text.encode())
@@ -143,46 +126,38 @@ def made_review(lifecycle: Lifecycle, before: Before, folder: Path | None) -> st
     return text
 
 
-def make_review(lifecycle: Lifecycle, before: Before) -> Review:
+def make_review(lifecycle: Lifecycle, before: Mapping[str, State]) -> Review:
     """Compare what has run with `before`; runs nothing."""
-    recordings, graph = lifecycle.recordings, lifecycle.graph
-    live = bool(recordings.live)
-    asked = [stage for stage in (recordings.live or recordings.stages) if stage in lifecycle.results]
+    recordings, graph, cards = lifecycle.recordings, lifecycle.graph, lifecycle.scorecards
+    changes = []
+    for stage in recordings.live or recordings.stages:
+        if stage not in lifecycle.results:
+            continue
+        old, now = before[stage], _state(lifecycle, stage, cards.get(stage), not recordings.live)
+        if old.card and now.card and [i.id for i in old.card.items] != [i.id for i in now.card.items]:
+            old = State(None, math.nan, old.size, old.recorded, old.prompts)
+        changes.append(Change(stage, old, now))
+    accepted = {stage: state.card for stage, state in before.items() if state.card}
     return Review(
-        profile=lifecycle.profile.name,
-        live=live,
-        stages=tuple(_stage(lifecycle, before, stage, live) for stage in asked),
-        retention_before=_retention(before.scorecards, graph),
-        retention_now=_retention(lifecycle.scorecards, graph),
-        findings=() if live else tuple(check_files(lifecycle.config, lifecycle.task.name, graph)),
-        spent=recordings.meter.spent,
+        lifecycle.profile.name,
+        bool(recordings.live),
+        tuple(changes),
+        {"before": _retention(accepted, graph), "now": _retention(cards, graph)},
+        () if recordings.live else tuple(check_files(lifecycle.config, lifecycle.task.name, graph)),
+        recordings.meter.spent,
     )
 
 
-def _stage(lifecycle: Lifecycle, before: Before, stage: str, live: bool) -> StageReview:
-    now, old = lifecycle.scorecards.get(stage), before.scorecards.get(stage)
-    if now is not None and old is not None and [i.id for i in old.items] != [i.id for i in now.items]:
-        old = None
-    return StageReview(
-        stage=stage,
-        before=old,
-        now=now,
-        cost_before=_cost(lifecycle.profile, old),
-        cost_now=_cost(lifecycle.profile, now),
-        tape_before=before.tapes.get(stage),
-        tape_now=None if live else _tape(lifecycle, stage),
-    )
-
-
-def _tape(lifecycle: Lifecycle, stage: str) -> Tape | None:
-    path = lifecycle.recordings.path(stage)
+def _state(lifecycle: Lifecycle, stage: str, card: Scorecard | None, taped: bool) -> State:
+    cost, path = _cost(lifecycle.profile, card), lifecycle.recordings.path(stage)
     try:
-        recording = read(path)
+        if taped:
+            held = read(path)
+            prompts = tuple(own_prompts(held.interactions))
+            return State(card, cost, path.stat().st_size, str(held.header.get("recorded", "")), prompts)
     except DistillgateError:
-        return None
-    return Tape(
-        path.stat().st_size, str(recording.header.get("recorded", "")), tuple(own_prompts(recording.interactions))
-    )
+        pass  # no tape, or a broken one
+    return State(card, cost)
 
 
 def _cost(profile: Profile, card: Scorecard | None) -> float:
@@ -200,12 +175,11 @@ def _cost(profile: Profile, card: Scorecard | None) -> float:
 
 
 def _retention(cards: Mapping[str, Scorecard], graph: Graph) -> Comparison | None:
-    teacher, student = graph.standing_for(TEACHER), graph.standing_for(STUDENT)
-    if teacher is None or student is None:
-        return None
+    standing = [stage.name for role in (TEACHER, STUDENT) if (stage := graph.standing_for(role))]
     try:
-        return Comparison(cards[teacher.name], cards[student.name], math.nan, math.nan)
-    except (KeyError, DistillgateError):
+        teacher, student = (cards[stage] for stage in standing)
+        return Comparison(teacher, student)
+    except (KeyError, ValueError, DistillgateError):  # one is lacking, or they are over different items
         return None
 
 
@@ -216,10 +190,10 @@ def review_json(review: Review) -> dict[str, Any]:
             "profile": review.profile,
             "live": review.live,
             "spent": review.spent,
-            "stages": {stage.stage: _stage_json(stage) for stage in review.stages},
+            "stages": {change.stage: _change_json(change) for change in review.stages},
             "retention": {
-                name: compared and {"value": compared.retention, "interval": compared.retention_interval}
-                for name, compared in (("before", review.retention_before), ("now", review.retention_now))
+                when: compared and {"value": compared.retention, "interval": compared.retention_interval}
+                for when, compared in review.retention.items()
             },
             "findings": [finding_line(finding) for finding in review.findings],
         }
@@ -227,64 +201,53 @@ def review_json(review: Review) -> dict[str, Any]:
     return content
 
 
-def _stage_json(stage: StageReview) -> dict[str, Any]:
-    compared = stage.compared
+def _change_json(change: Change) -> dict[str, Any]:
+    compared, states = change.compared, {"before": change.before, "now": change.now}
     return {
-        "before": stage.before and card_json(stage.before, stage.cost_before),
-        "now": stage.now and card_json(stage.now, stage.cost_now),
+        **{when: state.card and card_json(state.card, state.cost) for when, state in states.items()},
         "difference": compared
         and {"value": compared.difference, "interval": compared.difference_interval, "mcnemar_p": compared.mcnemar},
-        "flipped": stage.flips,
+        "flipped": change.flips,
         "lost": [old.id for old, _ in compared.lost] if compared else [],
         "gained": [old.id for old, _ in compared.gained] if compared else [],
-        "tape_bytes": {
-            "before": stage.tape_before.size if stage.tape_before else None,
-            "now": stage.tape_now.size if stage.tape_now else None,
-        },
-        "prompt_diff": stage.prompt_diff,
+        "tape_bytes": {when: state.size for when, state in states.items()},
+        "prompt_diff": change.prompt_diff,
     }
 
 
-def review_markdown(review: Review) -> str:
-    """All of it, the table first; it reads in a terminal as well."""
-    return "\n".join(_lines(review)) + "\n"
-
-
 def _lines(review: Review) -> Iterator[str]:
+    """Markdown that reads in a terminal as well, the table first."""
     done = "asked live" if review.live else "recorded"
-    yield f"## Review: {', '.join(stage.stage for stage in review.stages) or 'nothing'} {done} ({review.profile})"
+    yield f"## Review: {', '.join(change.stage for change in review.stages)} {done} ({review.profile})"
     yield ""
-    if cards := [stage for stage in review.stages if stage.now is not None]:
-        score = "score" if any(stage.now and stage.now.graded for stage in cards) else "accuracy"
-        yield f"| stage | {score} | change | flipped | p50 | p95 | per 1,000 items |"
-        yield "|---|---|---|---|---|---|---|"
-        yield from (_row(stage) for stage in cards)
-        yield ""
-    if (kept := review.retention_now) is not None:
-        before = f"{_share(review.retention_before)} → " if review.retention_before is not None else ""
-        yield f"retention {before}{_share(kept)}"
+    rows = [_row(change, change.now.card) for change in review.stages if change.now.card]
+    if rows:
+        graded = any(change.now.card and change.now.card.graded for change in review.stages)
+        yield f"| stage | {'score' if graded else 'accuracy'} | change | flipped | p50 | p95 | per 1,000 items |"
+        yield from ("|---|---|---|---|---|---|---|", *rows, "")
+    kept = [f"{percent(one.retention)} ({span(one.retention_interval)})" for one in review.retention.values() if one]
+    if review.retention["now"]:
+        yield f"retention {' → '.join(kept)}"
     yield f"this run cost {dollars(review.spent)}"
-    for stage in review.stages:
-        yield from _details(stage)
+    for change in review.stages:
+        yield from _details(change)
     yield from (finding_line(finding) for finding in review.findings)
     if not review.live and not any(finding.kind == "secret" for finding in review.findings):
         yield "no secret was found on the tapes"
 
 
-def _row(stage: StageReview) -> str:
-    now, old = stage.now, stage.before
-    assert now is not None  # noqa: S101  # for the types: only stages with results have a row
-    change, flipped = "nothing accepted to compare with", NONE
-    if (compared := stage.compared) is not None:
-        change = f"{points(compared.difference)} ({span(compared.difference_interval, points)})"
-        flipped = f"{len(stage.flips)} of {now.n}"
+def _row(change: Change, now: Scorecard) -> str:
+    old, said, flipped = change.before.card, "nothing accepted to compare with", NONE
+    if (compared := change.compared) is not None:
+        said = f"{points(compared.difference)} ({span(compared.difference_interval, points)})"
+        flipped = f"{len(change.flips)} of {now.n}"
 
     def both(shown: Callable[[Scorecard], str]) -> str:
         return shown(now) if old is None else f"{shown(old)} → {shown(now)}"
 
-    cost = dollars(stage.cost_now) if old is None else f"{dollars(stage.cost_before)} → {dollars(stage.cost_now)}"
     p50, p95 = both(lambda card: seconds(card.latency.p50)), both(lambda card: seconds(card.latency.p95))
-    return f"| {' | '.join([stage.stage, both(_accuracy), change, flipped, p50, p95, cost])} |"
+    cost = both(lambda card: dollars(change.now.cost if card is now else change.before.cost))
+    return f"| {' | '.join([change.stage, both(_accuracy), said, flipped, p50, p95, cost])} |"
 
 
 def _accuracy(card: Scorecard) -> str:
@@ -292,20 +255,16 @@ def _accuracy(card: Scorecard) -> str:
     return f"{percent(card.accuracy.value)} ({100 * low:.1f}-{100 * high:.1f})"
 
 
-def _share(compared: Comparison) -> str:
-    return f"{percent(compared.retention)} ({span(compared.retention_interval)})"
-
-
-def _details(stage: StageReview) -> Iterator[str]:
-    if stage.tape_now is not None:
-        old = stage.tape_before
-        before = f"{megabytes(old.size)} of {old.recorded} → " if old else ""
-        yield f"{stage.stage}: tape {before}{megabytes(stage.tape_now.size)}"
-    if stage.flips and (compared := stage.compared) is not None:
+def _details(change: Change) -> Iterator[str]:
+    old, now, stage = change.before, change.now, change.stage
+    if now.size is not None:
+        before = f"{megabytes(old.size)} of {old.recorded} → " if old.size is not None else ""
+        yield f"{stage}: tape {before}{megabytes(now.size)}"
+    if change.flips and (compared := change.compared) is not None:
         for word, pairs in (("now wrong", compared.lost), ("now right", compared.gained)):
             if pairs:
                 more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
-                yield f"{stage.stage}: {word}: {', '.join(old.id for old, _ in pairs[:SHOWN])}{more}"
-    if diff := stage.prompt_diff:
-        yield f"{stage.stage}: the prompt changed:"
+                yield f"{stage}: {word}: {', '.join(one.id for one, _ in pairs[:SHOWN])}{more}"
+    if diff := change.prompt_diff:
+        yield f"{stage}: the prompt changed:"
         yield from ("", "```diff", *diff, "```", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,12 @@ import pytest
 from distillgate.errors import DistillgateError
 from distillgate.money.meter import Figures
 from distillgate.report.recording import Bar, Lines, begin, plan_of, plan_text
-from distillgate.report.review import Before, made_review, remember
+from distillgate.report.review import State, made_review, remember
 from distillgate.secrets.known import scrubbed
 from distillgate.testing.options import LIFECYCLE, lifecycle_of, stages_to_ask_live, stages_to_record
 
 BAR = pytest.StashKey[Bar]()
-BEFORE = pytest.StashKey[Before]()
+BEFORE = pytest.StashKey[Mapping[str, State]]()
 
 
 def show_plan(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,45 +83,30 @@ def _outcome(answers: list[ItemResult]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """Items of one expected label with one answer."""
-
-    shown: str
-    share: float
-    """Of the items of the expected label, 0 to 1: how dark the cell is."""
-
-    hit: bool
-    words: str
-    """The cell in a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
 class Matrix:
-    """One stage's answers against what was expected."""
+    """One stage's answers against what was expected; a label that nobody expects has no row."""
 
     title: str
     answers: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    """(expected label, cells in the order of `answers`)"""
+    rows: list[tuple[str, list[tuple[str, float, bool, str]]]]
+    """(expected label, cells in the order of `answers`); a cell is what it shows, its share of the items of the label
+    (0 to 1), whether it is the right answer, and the cell in a sentence."""
 
 
 def matrix(card: Scorecard, title: str, labels: Sequence[str]) -> Matrix:
-    """Expected labels down, answers across; a label that nobody expects has no row."""
-    counted: dict[tuple[str, str], int] = {}
-    for (expected, answer), items in card.confusion.items():
-        column = answer if answer in labels else NO_LABEL if answer else UNPARSED
-        counted[expected, column] = counted.get((expected, column), 0) + items
+    """Expected labels down, answers across."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for (expected, answer), number in card.confusion.items():
+        counted[expected, answer if answer in labels else NO_LABEL if answer else UNPARSED] += number
     extra = [name for name in (NO_LABEL, UNPARSED) if any(column == name for _, column in counted)]
-    answers = (*labels, *extra)
-    rows = []
-    for expected in (label for label in labels if any(row == label for row, _ in counted)):
-        total = sum(items for (row, _), items in counted.items() if row == expected)
-        cells = (_cell(expected, answer, counted.get((expected, answer), 0), total) for answer in answers)
-        rows.append((expected, tuple(cells)))
-    return Matrix(title, answers, tuple(rows))
+    answers, rows = (*labels, *extra), []
+    for expected in labels:
+        if total := sum(number for (row, _), number in counted.items() if row == expected):
+            rows.append((expected, [_cell(expected, one, counted[expected, one], total) for one in answers]))
+    return Matrix(title, answers, rows)
 
 
-def _cell(expected: str, answer: str, items: int, total: int) -> Cell:
-    share = items / total
-    words = f"{count(items)} of {count(total)} {expected} items ({percent(share, 0)}): {answer}"
-    return Cell(count(items) if items else "·", round(share, 3), expected == answer, words)
+def _cell(expected: str, answer: str, number: int, total: int) -> tuple[str, float, bool, str]:
+    share = number / total
+    words = f"{count(number)} of {count(total)} {expected} items ({percent(share, 0)}): {answer}"
+    return count(number) if number else "·", round(share, 3), expected == answer, words
