@@ -75,7 +75,8 @@ def journal(project):
 
 def test_training_file_and_counts_stay_as_artefacts(record, project):
     result = record()
-    result.stdout.fnmatch_lines([f"distill: {KEPT} traces kept, {TRACES - KEPT} dropped", "distill: see *training.jsonl"])
+    kept = f"distill: {KEPT} traces kept, {TRACES - KEPT} dropped"
+    result.stdout.fnmatch_lines([kept, "distill: see *training.jsonl"])
     folder = project.path / "golden" / "news" / "loopback"
     rows = [json.loads(line) for line in (folder / "training.jsonl").read_text("utf-8").splitlines()]
     about = json.loads((folder / "training.json").read_text("utf-8"))
