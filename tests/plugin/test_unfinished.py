@@ -12,9 +12,7 @@ def unfinished(project):
 def test_it_fails_and_says_what_is_lacking(unfinished):
     result = unfinished.runpytest("-m", "student")
     result.assert_outcomes(errors=1, deselected=5)
-    result.stdout.fnmatch_lines(
-        ["*is unfinished: it lacks student (0 calls*distillgate record student --profile*"]
-    )
+    result.stdout.fnmatch_lines(["*is unfinished: it lacks student (0 calls*distillgate record student --profile*"])
 
 
 def test_it_skips_where_the_settings_allow_it(unfinished, settings):
