@@ -66,7 +66,8 @@ class Stage:
     """As tables and reports call it: `optimised teacher`."""
 
     run: Callable[[Any], Any]
-    """Takes a `distillgate.stages.context.Context` and makes its result: a `Scorecard` if it `evaluates`, else what later stages start from."""
+    """Takes a `distillgate.stages.context.Context` and makes the stage's result: a `Scorecard` if it `evaluates`, else
+    what later stages start from."""
 
     needs: tuple[str, ...] = ()
     """Stages whose results it starts from."""
