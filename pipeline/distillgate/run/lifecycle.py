@@ -204,4 +204,5 @@ class Lifecycle:
                 # line by line, because a search through one long text takes its time
                 lines = [scrubbed(line) for line in content.decode().split("\n")]
                 write_atomically(self.artefacts / name, "\n".join(lines).encode())
+                self.tell(f"{stage.name}: see {self.artefacts / name}")
         return result
