@@ -37,7 +37,7 @@ class Price(Table):
 
 @dataclass(frozen=True, config=SETTINGS)
 class Model(Table):
-    """One model of a profile, as `distillgate.run.lms.make_lm` turns it into a `dspy.LM`."""
+    """One model of a profile, as `distillgate.stages.context.make_lm` turns it into a `dspy.LM`."""
 
     model: str
     """DSPy's name with the provider's prefix: `openai/gpt-4o`, `anthropic/…`, `ollama/…`."""

@@ -20,7 +20,7 @@ from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical, canonical
 from distillgate.config import Model
-from distillgate.run.lms import NO_KEY, make_lm
+from distillgate.stages.context import NO_KEY, make_lm
 from vcr.request import Request
 
 URL = "http://bench.invalid/v1"

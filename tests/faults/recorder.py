@@ -22,7 +22,7 @@ from distillgate.cassette.session import journal_path, recording
 from distillgate.cassette.transports.interception import prove
 from distillgate.config import Model
 from distillgate.errors import CassetteError
-from distillgate.run.lms import NO_KEY, make_lm
+from distillgate.stages.context import NO_KEY, make_lm
 from dspy.utils.exceptions import LMError
 
 

@@ -19,9 +19,8 @@ def blocks(language):
 def tickets(pytester, monkeypatch):
     for name in ("CI", "DISTILLGATE_PROFILE", "OPENAI_API_KEY", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
-    (task,) = blocks("python")
     _, settings = blocks("toml")
-    (pytester.path / "tickets.py").write_text(task, "utf-8")
+    (pytester.path / "tickets.py").write_text("\n".join(blocks("python")), "utf-8")
     (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
     (gate,) = re.findall(r"`(def test_student_keeps_the_quality.*?)`", README)
     (pytester.path / "test_gates.py").write_text(
@@ -43,6 +42,15 @@ def test_its_data_is_valid_and_its_gate_asks_for_the_recording(tickets):
     result = tickets.runpytest()
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["profile 'mine' has no recording *set OPENAI_API_KEY, then run: distillgate record*"])
+
+
+def test_its_own_stage_is_a_fixture(tickets):
+    settings = tickets.path / "pyproject.toml"
+    (line,) = re.findall(r"`(stages = .*?)`", README)
+    settings.write_text(
+        settings.read_text("utf-8").replace("[tool.distillgate]\n", f"[tool.distillgate]\n{line}\n"), "utf-8"
+    )
+    tickets.runpytest("--fixtures").stdout.fnmatch_lines(["prompted_scorecard *session scope*"])
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"pytest [^`\n]*?(--[a-z-]+)", README))))

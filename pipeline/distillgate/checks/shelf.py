@@ -14,7 +14,7 @@ from distillgate.cassette.redact import Redactor
 from distillgate.config import Config
 from distillgate.errors import CassetteError
 from distillgate.results.findings import Finding, Severity
-from distillgate.run.recordings import TapePaths
+from distillgate.run.paths import TapePaths
 from distillgate.secrets.known import remembered
 from distillgate.stages.spec import Graph
 

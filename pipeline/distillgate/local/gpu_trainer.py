@@ -39,7 +39,7 @@ def train(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingR
     except ImportError as error:
         raise MissingExtraError(error.name or "trl", "gpu") from error
 
-    class Reports(TrainerCallback):  # type: ignore[misc]
+    class Reports(TrainerCallback):
         """Turn the trainer's log lines into step reports."""
 
         def __init__(self) -> None:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import orjson
 
@@ -16,12 +15,13 @@ from distillgate.calls import Call
 from distillgate.cassette import format as tape_format
 from distillgate.cassette.interaction import call_of
 from distillgate.cassette.session import journal_path
-from distillgate.config import Config, Model, Profile, secret
+from distillgate.config import Model, Profile, secret
 from distillgate.errors import CassetteError, ConfigError, PriceError
 from distillgate.golden import Golden
 from distillgate.money.prices import SECONDS_PER_HOUR, base_of, dollars_of, training_price
 from distillgate.results.numbers import dollars
-from distillgate.stages.spec import STUDENT, Graph, Role, Stage
+from distillgate.run.paths import TapePaths
+from distillgate.stages.spec import STUDENT, Stage, models_of
 
 SECONDS_A_CALL = 2.0
 """Assumed where the profile itself was never recorded."""
@@ -36,31 +36,6 @@ ANSWER = 120
 """Completion tokens of an answer."""
 
 EPOCHS = 3
-
-
-class Tapes(Protocol):
-    """Where the tapes lie and which of them are to be recorded: `distillgate.run.recordings.Recordings`."""
-
-    config: Config
-    graph: Graph
-    stages: tuple[str, ...]
-    live: tuple[str, ...]
-
-    @property
-    def begun(self) -> Mapping[str, int]:
-        """Stages whose recording is unfinished, with the calls that are kept of each."""
-
-    def path(self, stage: str) -> Path:
-        """The tape of a stage."""
-
-    def of_profile(self, profile: str, stage: str) -> Path:
-        """The tape of a stage of any profile."""
-
-    def model(self, role: Role) -> Model:
-        """The model that plays a role."""
-
-    def models(self, roles: Iterable[Role]) -> tuple[Model, ...]:
-        """The different models that play roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +150,11 @@ class Plan:
             raise PriceError(f"a budget (--distill-max-cost) cannot be kept: {self.unpriced}")
 
 
-def make_plan(config: Config, recordings: Tapes, golden: Golden, today: datetime.date) -> Plan:
-    """The plan of recording, or asking live, what `recordings` is to; reads tapes and data, and sends nothing."""
-    profile, graph = config.profile, recordings.graph
-    begun, unpriced = {} if recordings.live else recordings.begun, ""
-    plans, asked = [], [graph[name] for name in recordings.live or recordings.stages]
+def make_plan(recordings: TapePaths, stages: Iterable[str], live: bool, golden: Golden, today: datetime.date) -> Plan:
+    """The plan of recording stages, or of asking them live; reads tapes and data, and sends nothing."""
+    config, profile = recordings.config, recordings.config.profile
+    begun, unpriced = {} if live else recordings.begun, ""
+    plans, asked = [], [recordings.graph[name] for name in stages]
     for stage in asked:
         used, source = _usage(recordings, golden, stage)
         kept = min(begun.get(stage.name, 0), used.calls)
@@ -195,15 +170,15 @@ def make_plan(config: Config, recordings: Tapes, golden: Golden, today: datetime
                     spent += used.trained_tokens * training_price(profile) / 1e6
         except PriceError as error:
             spent, unpriced = math.nan, unpriced or str(error)
-        models = tuple(model.model for model in recordings.models(stage.roles))
+        models = tuple(model.model for model in models_of(recordings.config.profile, stage.roles))
         plans.append(StagePlan(stage.name, models, used, kept, source, spent, seconds, job))
-    specs = dict.fromkeys(model for stage in asked for model in recordings.models(stage.roles))
+    specs = dict.fromkeys(model for stage in asked for model in models_of(recordings.config.profile, stage.roles))
     players = tuple(_player(model, config.root) for model in specs)
     notices = tuple(profile.notices(today))
-    return Plan(profile.name, bool(recordings.live), tuple(plans), players, notices, config.max_cost, unpriced)
+    return Plan(profile.name, live, tuple(plans), players, notices, config.max_cost, unpriced)
 
 
-def estimate(recordings: Tapes) -> str:
+def estimate(recordings: TapePaths) -> str:
     """One sentence: calls and dollars of recording all stages, judged by another profile's tapes of the same task.
 
     The profile with the most tapes counts. Tokenisers differ, so the figure is good to about a third.
@@ -236,7 +211,7 @@ def usage(tape: Path) -> Usage:
     )
 
 
-def _usage(recordings: Tapes, golden: Golden, stage: Stage) -> tuple[Usage, str]:
+def _usage(recordings: TapePaths, golden: Golden, stage: Stage) -> tuple[Usage, str]:
     """What a stage used the last time, here or in another profile, else what the data's size lets expect."""
     here = recordings.config.profile.name
     for name in (here, *_by_tapes(recordings)):
@@ -260,7 +235,7 @@ def _expected(stage: Stage, golden: Golden) -> Usage:
     return Usage((Call("", INSTRUCTIONS + row + shown, ANSWER, 0.0, 1),) * calls, trained)
 
 
-def _by_tapes(recordings: Tapes) -> list[str]:
+def _by_tapes(recordings: TapePaths) -> list[str]:
     """All profiles, those with the most tapes first."""
     count = {
         name: sum(recordings.of_profile(name, stage).exists() for stage in recordings.graph)
@@ -269,13 +244,13 @@ def _by_tapes(recordings: Tapes) -> list[str]:
     return sorted(count, key=lambda name: (-count[name], name))
 
 
-def _call_dollars(recordings: Tapes, stage: Stage, used: Usage) -> float:
+def _call_dollars(recordings: TapePaths, stage: Stage, used: Usage) -> float:
     """US dollars of a stage's calls, made of the profile's present models.
 
     A call of a model that the profile no longer names, or never did, is one of the stage's first role.
     """
-    names = {model.name for model in recordings.models(stage.roles)}
-    first = recordings.model(stage.roles[0]).name if stage.roles else ""
+    names = {model.name for model in models_of(recordings.config.profile, stage.roles)}
+    first = stage.roles[0].model_of(recordings.config.profile).name if stage.roles else ""
     tuned = any(recordings.graph[needed].tunes for needed in stage.needs)
     if tuned and stage.roles[:1] == (STUDENT,) and "/" not in first:
         first = f"ft:{first}:planned"
@@ -286,7 +261,7 @@ def _call_dollars(recordings: Tapes, stage: Stage, used: Usage) -> float:
     return math.fsum(dollars_of(recordings.config.profile, call) for call in made)
 
 
-def _price(recordings: Tapes, used: Mapping[str, Usage]) -> str:
+def _price(recordings: TapePaths, used: Mapping[str, Usage]) -> str:
     profile: Profile = recordings.config.profile
     if profile.machine_usd_per_hour is not None:
         return "paid in machine time"

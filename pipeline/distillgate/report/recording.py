@@ -28,7 +28,8 @@ def plan_of(lifecycle: Lifecycle) -> Plan:
         DistillgateError: settings or data are not valid.
     """
     today = datetime.datetime.now(datetime.UTC).date()
-    return make_plan(lifecycle.config, lifecycle.recordings, lifecycle.golden, today)
+    recordings = lifecycle.recordings
+    return make_plan(recordings, recordings.live or recordings.stages, bool(recordings.live), lifecycle.golden, today)
 
 
 def begin(lifecycle: Lifecycle, plan: Plan) -> None:

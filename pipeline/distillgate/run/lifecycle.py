@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,24 +11,22 @@ from typing import TYPE_CHECKING, Any
 from distillgate.cassette.tape import Tape
 from distillgate.errors import NotMeasuredError, StageError
 from distillgate.files import write_atomically
-from distillgate.golden import Golden, load_golden, to_examples
+from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results import gates
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
-from distillgate.run.lms import make_lm
 from distillgate.run.recordings import Recordings
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
-from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Role, Split, Stage
+from distillgate.stages.context import Context
+from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
 from distillgate.task import Task, load_task
 
 if TYPE_CHECKING:
-    import dspy
-
-    from distillgate.config import Config, Gate
+    from distillgate.config import Config, Gate, Model
     from distillgate.tuning import Tuner
 
 
@@ -159,6 +155,20 @@ class Lifecycle:
         """The first words of a test item."""
         return self.golden.excerpt(item, self.task.inputs[0])
 
+    def _context(self, stage: Stage, tape: Tape) -> Context:
+        recording = stage.name in (*self.recordings.stages, *self.recordings.live)
+
+        def key(model: Model) -> str:
+            return self.recordings.key(model, stage.name)
+
+        def tuner() -> Tuner:
+            from distillgate.tuning.openai_api import make_tuner
+
+            student, tell = STUDENT.model_of(self.profile), self.tell if recording else None
+            return make_tuner(student, self.profile.finetuning, key(student), self.config.seed, tell, tape.supply)
+
+        return Context(stage, self.config, self.task, self.golden, tape, self.result, tuner, recording, key, self.tell)
+
     def _run(self, stage: Stage) -> Any:
         for name in stage.needs:
             self.result(name)
@@ -166,11 +176,10 @@ class Lifecycle:
             raise self._stopped[stage.name]
         from distillgate.stages.runtime import prepared
 
-        recording = stage.name in self.recordings.stages
         try:
             with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self.task):
                 self.headers[stage.name] = dict(tape.header)
-                result = stage.run(_Running(self, stage, tape))
+                result = stage.run(self._context(stage, tape))
                 if stage.evaluates and any(not call.item for call in tape.calls):
                     raise StageError(
                         f"stage {stage.name!r} made calls that belong to no item, because the program makes them in "
@@ -190,94 +199,10 @@ class Lifecycle:
             raise
         if stage.tunes:
             self.ledger.add_training(stage.name, result.tuning)
-        if recording:
+        if stage.name in self.recordings.stages:
             for name, content in stage.artefacts(result).items():
                 # line by line, because a search through one long text takes its time
                 lines = [scrubbed(line) for line in content.decode().split("\n")]
                 write_atomically(self.artefacts / name, "\n".join(lines).encode())
                 self.tell(f"{stage.name}: see {self.artefacts / name}")
         return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A stage that runs: `distillgate.stages.spec.Context` over a lifecycle and an open tape."""
-
-    lifecycle: Lifecycle
-    stage: Stage
-    tape: Tape
-
-    @property
-    def task(self) -> Task:
-        return self.lifecycle.task
-
-    @property
-    def seed(self) -> int:
-        return self.lifecycle.config.seed
-
-    @property
-    def num_threads(self) -> int:
-        return self.lifecycle.profile.num_threads
-
-    @property
-    def alone(self) -> int:
-        return self.lifecycle.profile.alone
-
-    @property
-    def hyperparameters(self) -> Mapping[str, Any]:
-        return self.lifecycle.profile.finetuning.hyperparameters
-
-    @property
-    def patience(self) -> float:
-        return self.lifecycle.profile.finetuning.poll_seconds
-
-    @property
-    def recording(self) -> bool:
-        recordings = self.lifecycle.recordings
-        return self.stage.name in (*recordings.stages, *recordings.live)
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        return self.lifecycle.headers[self.stage.name]
-
-    def result(self, stage: str) -> Any:
-        return self.lifecycle.result(stage)
-
-    def examples(self, split: Split) -> list[dspy.Example]:
-        return to_examples(getattr(self.lifecycle.golden, split), self.task)
-
-    def lm(self, role: Role, predictor: str = "") -> dspy.LM:
-        model = self.lifecycle.recordings.model(role)
-        model = model.for_predictor(predictor) if predictor else model
-        return make_lm(model, self.lifecycle.recordings.key(model, self.stage.name))
-
-    def key(self, role: Role) -> str:
-        return self.lifecycle.recordings.key(self.lifecycle.recordings.model(role), self.stage.name)
-
-    def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
-        copied: dspy.Module = program.deepcopy()
-        names = [name for name, _ in copied.named_predictors()]
-        self.lifecycle.recordings.model(role).check_predictors(names)
-        own, shared = self.lifecycle.recordings.model(role).predictors, self.lm(role)
-        for name, predictor in copied.named_predictors():
-            predictor.lm = self.lm(role, name) if name in own else shared
-        return copied
-
-    def judge(self) -> dspy.LM | None:
-        return self.lm(JUDGE) if JUDGE.name in self.lifecycle.profile.models else None
-
-    def tuner(self) -> Tuner:
-        from distillgate.tuning.openai_api import make_tuner
-
-        student, tuning = self.lifecycle.recordings.model(STUDENT), self.lifecycle.profile.finetuning
-        tell = self.lifecycle.tell if self.recording else None
-        return make_tuner(student, tuning, self.key(STUDENT), self.seed, tell, self.tape.supply)
-
-    def tell(self, message: str) -> None:
-        self.lifecycle.tell(message)
-
-    def aside(self) -> AbstractContextManager[None]:
-        return self.tape.aside()
-
-    def forget(self, matches: Callable[[str], object]) -> None:
-        self.tape.forget(matches)

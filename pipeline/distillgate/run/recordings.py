@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distillgate.cassette.format import content_digest
 from distillgate.cassette.redact import Redactor
-from distillgate.cassette.session import journal_path, recording, replaying
-from distillgate.errors import CassetteError
+from distillgate.cassette.session import recording, replaying
+from distillgate.config import secret
+from distillgate.errors import CassetteError, ConfigError
 from distillgate.money.meter import Meter
 from distillgate.money.plan import estimate
-from distillgate.run.lms import NO_KEY, api_key
-from distillgate.secrets.known import remembered
-from distillgate.stages.spec import Graph, Role, Stage
+from distillgate.run.paths import TapePaths
+from distillgate.secrets.known import remember, remembered
+from distillgate.stages.context import NO_KEY
+from distillgate.stages.spec import Graph, Stage, models_of
 
 if TYPE_CHECKING:
     from distillgate.cassette.recorder import TapeRecorder
@@ -29,82 +27,6 @@ if TYPE_CHECKING:
 
 class UnfinishedRecordingError(CassetteError):
     """A stage has no tape, but the profile's recording was begun."""
-
-
-class TapePaths:
-    """The files of one task under one profile."""
-
-    def __init__(self, config: Config, task: str, graph: Graph) -> None:
-        """`task` is its name."""
-        self.config = config
-        self.task = task
-        self.graph = graph
-
-    def path(self, stage: str) -> Path:
-        """The tape of a stage."""
-        return self.of_profile(self.config.profile.name, stage)
-
-    def of_profile(self, profile: str, stage: str) -> Path:
-        """The tape of a stage of any profile."""
-        return self.config.cassettes / self.task / profile / f"{stage}.jsonl"
-
-    @property
-    def lacking(self) -> tuple[str, ...]:
-        """The stages that have no tape."""
-        return tuple(stage for stage in self.graph if not self.path(stage).exists())
-
-    @property
-    def begun(self) -> dict[str, int]:
-        """The stages whose recording was begun and not finished, with the calls that are kept of each."""
-        journals = {stage: journal_path(self.path(stage)) for stage in self.graph}
-        return {stage: max(0, path.read_bytes().count(b"\n") - 1) for stage, path in journals.items() if path.exists()}
-
-    @cached_property
-    def orphans(self) -> list[Path]:
-        """Files among the task's tapes that belong to no stage of any profile."""
-        tapes = {self.of_profile(profile, stage) for profile in self.config.profiles for stage in self.graph}
-        known = tapes | {journal_path(tape) for tape in tapes}
-        folder = self.config.cassettes / self.task
-        return sorted(path for path in folder.rglob("[!.]*") if path.is_file() and path not in known)
-
-    def remedy(self, *stages: str) -> str:
-        """The command that records stages again, or all if none is named."""
-        return " ".join(["distillgate record", *stages, f"--profile {self.config.profile.name}"])
-
-    def model(self, role: Role) -> Model:
-        """The model that plays a role.
-
-        Raises:
-            ConfigError: the profile names none.
-        """
-        profile = self.config.profile
-        return profile.model(role.fallback if role.fallback and role.name not in profile.models else role.name)
-
-    def models(self, roles: Iterable[Role]) -> tuple[Model, ...]:
-        """The different models that play roles, those of single predictors included.
-
-        Raises:
-            ConfigError: a role that is not optional has none.
-        """
-        profile = self.config.profile
-        asked = [self.model(role) for role in roles if not (role.optional and role.name not in profile.models)]
-        return tuple(dict.fromkeys(one for model in asked for one in (model, *model.predictors.values())))
-
-    def header(self, stage: Stage, data: str) -> dict[str, Any]:
-        """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
-        now = datetime.datetime.now(datetime.UTC)
-        return {
-            "task": self.task,
-            "profile": self.config.profile.name,
-            "stage": stage.name,
-            "models": [model.model for model in self.models(stage.roles)],
-            "data": data,
-            "seed": self.config.seed,
-            "recorded": now.date().isoformat(),
-            "recorded_at": now.isoformat(timespec="seconds"),
-            "upstream": {name: content_digest(self.path(name)) for name in stage.needs},
-            "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
-        }
 
 
 class Recordings(TapePaths):
@@ -197,7 +119,7 @@ class Recordings(TapePaths):
         path, profile, lacking = self.path(stage.name), self.config.profile, self.lacking
         if path.exists():
             return
-        keys, endpoint = profile.key_names, self.models(stage.roles)[0].api_base
+        keys, endpoint = profile.key_names, models_of(self.config.profile, stage.roles)[0].api_base
         need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {endpoint}"
         begun = {name: calls for name, calls in self.begun.items() if name in lacking}
         if begun or len(lacking) < len(self.graph):
@@ -211,3 +133,19 @@ class Recordings(TapePaths):
             f"profile {profile.name!r} has no recording {path}. To make one, {need}, then run: {self.remedy()}\n"
             f"{estimate(self)}"
         )
+
+
+def api_key(spec: Model, root: Path) -> str:
+    """The key for live calls, from the environment or `.env`; from then on it is scrubbed from all that is written.
+
+    Raises:
+        ConfigError: the variable that the profile names is not set.
+    """
+    if spec.api_key_env is None:
+        return NO_KEY
+    if key := secret(spec.api_key_env, root):
+        remember({spec.api_key_env: key})
+        return key
+    raise ConfigError(
+        f"{spec.model} needs a key, but {spec.api_key_env} is not set; export it or put it into .env (see .env.example)"
+    )

@@ -15,7 +15,7 @@ from distillgate.cassette.request import Canonical
 from distillgate.config import ROLES, Config, Profile
 from distillgate.errors import CassetteError
 from distillgate.golden import load_golden
-from distillgate.run.recordings import TapePaths
+from distillgate.run.paths import TapePaths
 from distillgate.secrets.known import remembered
 from distillgate.stages import load_graph
 from distillgate.stages.spec import Graph

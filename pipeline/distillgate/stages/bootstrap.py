@@ -18,9 +18,10 @@ from dspy.teleprompt import BootstrapFinetune
 from dspy.utils.exceptions import AdapterParseError, LMError
 
 from distillgate.errors import FineTuningError, StageError
+from distillgate.stages.context import Context
 from distillgate.stages.distill import Distillation
 from distillgate.stages.runtime import adapter, passes, watched
-from distillgate.stages.spec import STUDENT, TEACHER, Context
+from distillgate.stages.spec import STUDENT, TEACHER
 from distillgate.tuning import Tuner, TuningReport
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ def distill(context: Context) -> Distillation:
     student = _student(context)
     rows = _Rows(context.task.program(), adapter())
     rows.check()
-    context.forget(LOOK)  # what an earlier run saw of its job is past: nobody waits for it again
+    context.tape.forget(LOOK)  # what an earlier run saw of its job is past: nobody waits for it again
     tuner = _TunerProvider(context.tuner())
     student.set_lm(student.predictors()[0].lm.copy(provider=tuner))
     optimizer = _FilteredFinetune(
         rows,
         metric=passes(context),
-        train_kwargs=dict(context.hyperparameters),
+        train_kwargs=dict(context.config.profile.finetuning.hyperparameters),
         exclude_demos=True,
         num_threads=context.num_threads,
     )
@@ -72,17 +73,17 @@ def distill(context: Context) -> Distillation:
     except Exception as error:
         if tuner.error is not None:  # the job's own error, which DSPy wraps
             if isinstance(tuner.error, FineTuningError):
-                context.forget(JOB)  # the next recording starts another job
+                context.tape.forget(JOB)  # the next recording starts another job
             raise tuner.error from error
         raise
     if tuner.report is None or optimizer.kept + optimizer.dropped != len(train):
         raise StageError(f"{len(train)} traces were made, of which {optimizer.kept} were kept and no model was tuned")
     result = Distillation(program, optimizer.kept, optimizer.dropped, tuner.report, tuner.rows)
     if context.recording:
-        with context.aside():
-            _must_answer(result, train[0].inputs().toDict(), context.patience)
+        with context.tape.aside():
+            _must_answer(result, train[0].inputs().toDict(), context.config.profile.finetuning.poll_seconds)
         context.tell(f"{context.stage.name}: {result.kept} traces kept, {result.dropped} dropped")
-    context.forget(PROGRESS)
+    context.tape.forget(PROGRESS)
     return result
 
 

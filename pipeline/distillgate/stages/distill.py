@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Context, Stage
+from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Stage
 from distillgate.tuning import TuningReport
 
 if TYPE_CHECKING:
     import dspy
+
+    from distillgate.stages.context import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distillgate.errors import StageError
-from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Context, Role, Stage
+from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Role, Stage
 
 if TYPE_CHECKING:
     import dspy
 
     from distillgate.results.scorecard import Scorecard
+    from distillgate.stages.context import Context
 
 
 def evaluation(name: str, title: str, role: Role, program: Callable[[Context], dspy.Module], **declared: Any) -> Stage:
@@ -42,7 +43,7 @@ def _distilled(context: Context) -> dspy.Module:
                 f"the tuned model cannot be called: its name stands on the tape without its secret part "
                 f"({predictor.lm.model}). Record 'distill' in the same run, or leave {context.stage.name!r} out"
             )
-        predictor.lm = predictor.lm.copy(api_key=context.key(STUDENT))
+        predictor.lm = predictor.lm.copy(api_key=context.key(STUDENT.model_of(context.config.profile)))
     return program
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import dspy
 
 from distillgate.errors import StageError
+from distillgate.stages.context import Context
 from distillgate.stages.optimize import MINIBATCH
 from distillgate.stages.runtime import passes, scored, watched
-from distillgate.stages.spec import PROPOSER, TEACHER, Context
+from distillgate.stages.spec import PROPOSER, TEACHER
 from distillgate.task import Task
 
 TRANSIENT = (

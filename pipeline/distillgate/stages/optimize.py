@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from distillgate.stages.spec import JUDGE, PROPOSER, TEACHER, Context, Split, Stage
+from distillgate.stages.spec import JUDGE, PROPOSER, TEACHER, Split, Stage
 
 if TYPE_CHECKING:
     import dspy
+
+    from distillgate.stages.context import Context
 
 MINIBATCH = 20
 """Dev items a trial is tried on before the best go on to all of them; DSPy's 35 would be over half of a small split."""

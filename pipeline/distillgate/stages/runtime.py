@@ -21,7 +21,7 @@ from distillgate import calls
 from distillgate.calls import Call, Purpose, Scope
 from distillgate.errors import InterceptionError
 from distillgate.results.score import Score
-from distillgate.stages.spec import Context
+from distillgate.stages.context import Context
 from distillgate.task import Task
 
 SCOPE = "distillgate_scope"

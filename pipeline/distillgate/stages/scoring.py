@@ -13,23 +13,23 @@ from dspy.utils.exceptions import AdapterParseError
 from distillgate.calls import Call
 from distillgate.results.score import Score
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard, timed
+from distillgate.stages.context import Context
 from distillgate.stages.runtime import attributed, scored
-from distillgate.stages.spec import Context
 from distillgate.task import Task
 
 
 def evaluate(context: Context, program: dspy.Module) -> Scorecard:
     """Score `program`, its models set, on the test split; the results stand in the order of its rows.
 
-    `context.alone` items, spread evenly over the split, run first and one at a time: their seconds are the model's and
-    not those of a queue.
+    The profile's `alone` items, spread evenly over the split, run first and one at a time: their seconds are the
+    model's and not those of a queue.
 
     Raises:
         Exception: whatever a call or the metric raises, except for an answer that does not parse, which is a result of
             its own.
     """
     examples = context.examples("test")
-    alone = min(context.alone, len(examples))
+    alone = min(context.config.profile.alone, len(examples))
     step = len(examples) / alone if alone else 0.0
     first = {int(index * step) for index in range(alone)}
     rest = [index for index in range(len(examples)) if index not in first]

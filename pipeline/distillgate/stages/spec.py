@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from distillgate.calls import Purpose
 from distillgate.errors import StageError
 
 if TYPE_CHECKING:
-    import dspy
-
-    from distillgate.task import Task
-    from distillgate.tuning import Tuner
+    from distillgate.config import Model, Profile
 
 Split = Literal["train", "dev", "test"]
 
@@ -30,6 +26,14 @@ class Role:
     optional: bool = False
     """Whether a profile may do without a model for it; without that and without a fallback, it must name one."""
 
+    def model_of(self, profile: Profile) -> Model:
+        """The model that plays the role.
+
+        Raises:
+            ConfigError: the profile names none.
+        """
+        return profile.model(self.fallback if self.fallback and self.name not in profile.models else self.name)
+
 
 TEACHER = Role("teacher")
 STUDENT = Role("student")
@@ -37,74 +41,14 @@ PROPOSER = Role("proposer", fallback="teacher")
 JUDGE = Role("judge", optional=True)
 
 
-class Context(Protocol):
-    """What a stage runs with: its data, its models, and what the stages before it came to."""
+def models_of(profile: Profile, roles: Iterable[Role]) -> tuple[Model, ...]:
+    """The different models that play roles, those of single predictors included.
 
-    @property
-    def stage(self) -> Stage:
-        """The stage that runs."""
-
-    @property
-    def task(self) -> Task:
-        """What is distilled."""
-
-    @property
-    def seed(self) -> int:
-        """Every random choice of a stage follows from it."""
-
-    @property
-    def num_threads(self) -> int:
-        """Calls in flight at a time."""
-
-    @property
-    def alone(self) -> int:
-        """Items of an evaluation that run one at a time, so that their seconds are latency."""
-
-    @property
-    def hyperparameters(self) -> Mapping[str, Any]:
-        """Of a fine-tuning job, as the endpoint's API names them."""
-
-    @property
-    def patience(self) -> float:
-        """Seconds to wait before a tuned model that is still being deployed is asked again; 0.0 in replay."""
-
-    @property
-    def recording(self) -> bool:
-        """Whether the endpoint is asked, and not a tape."""
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """The header of the stage's tape."""
-
-    def result(self, stage: str) -> Any:
-        """What a stage that this one needs came to."""
-
-    def examples(self, split: Split) -> list[dspy.Example]:
-        """The rows of a split as DSPy examples, inputs marked."""
-
-    def lm(self, role: Role, predictor: str = "") -> dspy.LM:
-        """The model of a role, as the profile describes it; of a predictor that has its own, that one."""
-
-    def key(self, role: Role) -> str:
-        """The API key of a role's model; a placeholder in replay."""
-
-    def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
-        """A copy of a program whose every predictor has the model of a role."""
-
-    def judge(self) -> dspy.LM | None:
-        """The model that the task's metric asks; None where the profile names none."""
-
-    def tuner(self) -> Tuner:
-        """Who fine-tunes the student."""
-
-    def tell(self, message: str) -> None:
-        """Say something to whoever watches a recording."""
-
-    def aside(self) -> AbstractContextManager[None]:
-        """Inside the block, calls go to the endpoint and are not recorded: no replay makes them."""
-
-    def forget(self, matches: Callable[[str], object]) -> None:
-        """Drop what was recorded under paths (query included) that match."""
+    Raises:
+        ConfigError: a role that is not optional has none.
+    """
+    asked = [role.model_of(profile) for role in roles if not (role.optional and role.name not in profile.models)]
+    return tuple(dict.fromkeys(one for model in asked for one in (model, *model.predictors.values())))
 
 
 @dataclass(frozen=True)
@@ -121,8 +65,9 @@ class Stage:
     title: str
     """As tables and reports call it: `optimised teacher`."""
 
-    run: Callable[[Context], Any]
-    """Makes its result: a `Scorecard` if it `evaluates`, else what later stages start from."""
+    run: Callable[[Any], Any]
+    """Takes a `distillgate.stages.context.Context` and makes the stage's result: a `Scorecard` if it `evaluates`, else
+    what later stages start from."""
 
     needs: tuple[str, ...] = ()
     """Stages whose results it starts from."""

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from distillgate.config import Model
-from distillgate.run.lms import NO_KEY, make_lm
+from distillgate.stages.context import NO_KEY, make_lm
 
 NOWHERE = "http://endpoint.invalid/v1"
 

@@ -11,7 +11,7 @@ import pytest
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
 from distillgate.errors import CassetteMissError
-from distillgate.run.lms import NO_KEY
+from distillgate.stages.context import NO_KEY
 from dspy._vendor.lm15 import transports
 from openai import APIConnectionError
 

@@ -16,7 +16,7 @@ from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
 from distillgate.config import Model
-from distillgate.run.lms import NO_KEY, make_lm
+from distillgate.stages.context import NO_KEY, make_lm
 
 OPENAI = {"prompt_tokens": 50, "completion_tokens": 9}
 RESPONSES = {"input_tokens": 50, "output_tokens": 9, "input_tokens_details": {"cached_tokens": 30}}

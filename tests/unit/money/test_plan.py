@@ -67,7 +67,7 @@ def recorded(at, name, used, profile="here"):
 
 
 def planned(at):
-    return make_plan(at.config, at, GOLDEN, TODAY)
+    return make_plan(at, at.live or at.stages, bool(at.live), GOLDEN, TODAY)
 
 
 def asked(model="big", calls=10, prompt=1000):

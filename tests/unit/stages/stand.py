@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import dspy
@@ -27,7 +28,6 @@ class Stand:
     num_threads: int = 1
     alone: int = 0
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    patience: float = 0.0
     recording: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tunes: Tuner | None = None
@@ -39,11 +39,17 @@ class Stand:
     def examples(self, split: str) -> list[dspy.Example]:
         return list(self.splits[split])
 
-    def lm(self, role: Role, predictor: str = "") -> dspy.LM:
+    def lm(self, role: Role) -> dspy.LM:
         return self.models.get(role.name) or self.models[role.fallback]
 
-    def key(self, role: Role) -> str:
-        return "none"
+    @property
+    def config(self) -> Any:
+        tuning = SimpleNamespace(hyperparameters=self.hyperparameters, poll_seconds=0.0)
+        return SimpleNamespace(profile=SimpleNamespace(alone=self.alone, finetuning=tuning))
+
+    @property
+    def tape(self) -> Any:
+        return self
 
     def cast(self, program: dspy.Module, role: Role) -> dspy.Module:
         copied = program.deepcopy()

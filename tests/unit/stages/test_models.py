@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from distillgate.config import Model, load_config
 from distillgate.errors import ConfigError
-from distillgate.run.lms import NO_KEY, api_key, make_lm
+from distillgate.run.recordings import api_key
+from distillgate.stages.context import NO_KEY, make_lm
 from dspy.utils.exceptions import LMAuthError, LMServerError
 from news.task import NewsClassifier
 

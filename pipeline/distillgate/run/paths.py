@@ -1,0 +1,71 @@
+"""Where a profile's tapes lie, which are there, and what a new one is marked with."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from distillgate.cassette.format import content_digest
+from distillgate.cassette.session import journal_path
+from distillgate.config import Config
+from distillgate.stages.spec import Graph, Stage, models_of
+
+
+class TapePaths:
+    """The files of one task under one profile."""
+
+    def __init__(self, config: Config, task: str, graph: Graph) -> None:
+        """`task` is its name."""
+        self.config = config
+        self.task = task
+        self.graph = graph
+
+    def path(self, stage: str) -> Path:
+        """The tape of a stage."""
+        return self.of_profile(self.config.profile.name, stage)
+
+    def of_profile(self, profile: str, stage: str) -> Path:
+        """The tape of a stage of any profile."""
+        return self.config.cassettes / self.task / profile / f"{stage}.jsonl"
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The stages that have no tape."""
+        return tuple(stage for stage in self.graph if not self.path(stage).exists())
+
+    @property
+    def begun(self) -> dict[str, int]:
+        """The stages whose recording was begun and not finished, with the calls that are kept of each."""
+        journals = {stage: journal_path(self.path(stage)) for stage in self.graph}
+        return {stage: max(0, path.read_bytes().count(b"\n") - 1) for stage, path in journals.items() if path.exists()}
+
+    @cached_property
+    def orphans(self) -> list[Path]:
+        """Files among the task's tapes that belong to no stage of any profile."""
+        tapes = {self.of_profile(profile, stage) for profile in self.config.profiles for stage in self.graph}
+        known = tapes | {journal_path(tape) for tape in tapes}
+        folder = self.config.cassettes / self.task
+        return sorted(path for path in folder.rglob("[!.]*") if path.is_file() and path not in known)
+
+    def remedy(self, *stages: str) -> str:
+        """The command that records stages again, or all if none is named."""
+        return " ".join(["distillgate record", *stages, f"--profile {self.config.profile.name}"])
+
+    def header(self, stage: Stage, data: str) -> dict[str, Any]:
+        """The provenance of a tape made today; `data` is the fingerprint of the golden data."""
+        now = datetime.datetime.now(datetime.UTC)
+        return {
+            "task": self.task,
+            "profile": self.config.profile.name,
+            "stage": stage.name,
+            "models": [model.model for model in models_of(self.config.profile, stage.roles)],
+            "data": data,
+            "seed": self.config.seed,
+            "recorded": now.date().isoformat(),
+            "recorded_at": now.isoformat(timespec="seconds"),
+            "upstream": {name: content_digest(self.path(name)) for name in stage.needs},
+            "versions": {name: importlib.metadata.version(name) for name in ("distillgate", "dspy", "vcrpy")},
+        }
