@@ -12,7 +12,8 @@ from distillgate.cassette.interaction import call_of, to_vcr
 from distillgate.cassette.request import canonical
 from distillgate.cassette.transports.interception import transport_patches
 from distillgate.cassette.transports.stubs import Answers
-from distillgate.config import find_root, load_config
+from distillgate.config import load_config
+from distillgate.project import find_root
 from distillgate.run import recordings
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.stages import STAGES

@@ -12,7 +12,8 @@ import pytest
 from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
-from distillgate.stages.runtime import one_call_an_answer
+from distillgate.stages.runtime import prepared
+from news.task import task
 
 from tests.bench.recorders import stock_vcrpy, write_yaml
 from tests.bench.workload import URL, articles, over_floor, program, seconds_a_call, write_tape
@@ -42,7 +43,7 @@ def replay_over_floor(tmp_path_factory):
         texts, module, tape = articles(count), program(), tmp_path_factory.mktemp("replay") / "bench.jsonl"
         write_tape(tape, texts)
         ours, floor = [], []
-        with one_call_an_answer():
+        with prepared(task):
             for _ in range(ROUNDS + 1):
                 with over_floor():
                     floor.append(seconds_a_call(module, texts, threads))
@@ -81,7 +82,7 @@ def test_stock_vcrpy_is_left_far_behind(bounded, tape):
     texts, module = articles(SMALL), program()
     write_tape(tape, texts)
     write_yaml(tape.with_suffix(".yaml"), read(tape), URL.removesuffix("/v1"))
-    with one_call_an_answer():
+    with prepared(task):
         with replaying(tape, "", whole=False):
             seconds_a_call(module, texts[:10])
             ours = min(seconds_a_call(module, texts) for _ in range(3))
@@ -134,7 +135,7 @@ def test_recording_a_call_costs_no_more_on_a_long_tape(bounded, tmp_path):
     small = SMALL // 10
     texts, module = articles(LARGE + RECORDED_CALLS * ROUNDS), program()
     floor, ours = [], {small: [], LARGE: []}
-    with one_call_an_answer(), over_floor():
+    with prepared(task), over_floor():
         for count in ours:
             write_tape(tmp_path / f"{count}.jsonl", texts[:count])
             (tmp_path / f"{count}.jsonl").rename(journal_path(tmp_path / f"{count}.jsonl"))
