@@ -30,7 +30,7 @@ LONG = 200
 """Characters from which writing a text once is worth a line."""
 
 BREAK = "\n\n"
-"""Before the last paragraph of a text, which often recurs where the text does not: the instructions below a question."""
+"""Before the last paragraph of a text, which often recurs alone: the instructions below a question."""
 
 _REFERENCE = {"$text", "before"}
 
@@ -195,7 +195,9 @@ def _short(body: dict[str, Any], model: Any) -> dict[str, Any]:
 
 def _whole(line: dict[str, Any], texts: Texts, model: Any) -> Any:
     """The answer's body, of which `_short` made the line's fields."""
-    short: dict[str, Any] = {name: texts.unpacked(line[name]) for name in ("answer", "finish", "usage", "model") if name in line}
+    short: dict[str, Any] = {
+        name: texts.unpacked(line[name]) for name in ("answer", "finish", "usage", "model") if name in line
+    }
     return _plain_body(short, model) if isinstance(short["answer"], str) else short["answer"]
 
 

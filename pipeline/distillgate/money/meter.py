@@ -111,7 +111,7 @@ class Meter(Watch):
             self._reserved[asked.key] = most
 
     def judged(self, answer: Interaction, response: dict[str, Any]) -> Interaction:
-        """A completion that is none is the endpoint's error: see `distillgate.cassette.validity`."""
+        """Turn a 200 without a usable completion into a retried 502: see `distillgate.cassette.interaction`."""
         return judged(answer, response)
 
     def arrives(self, asked: Canonical, answer: Interaction, response: dict[str, Any]) -> DistillgateError | None:
