@@ -178,10 +178,6 @@ class TapeRecorder(Tape):
             self.index.forget(matches)
             self._journal.rewrite(self.index.interactions)
 
-    def used(self) -> list[Interaction]:
-        """The interactions that a replay of what was done so far needs, in recorded order."""
-        return self.index.used()
-
     def unanswered(self, asked: Canonical, key: bytes) -> CassetteError:
         """Another thread took the answer for which this one was told to wait."""
         return _in_parallel(asked)

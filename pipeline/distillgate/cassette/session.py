@@ -42,7 +42,7 @@ def replaying(
         finally:
             if tape.miss is not None:
                 raise tape.miss
-    if whole and (left := tape.unused()):
+    if whole and (left := tape.index.unused()):
         raise UnusedInteractionsError(
             f"{path}: {len(left)} of {len(tape)} interactions were not replayed, first {left[0].method} "
             f"{left[0].path}; the pipeline makes other calls than those recorded. Record the stage again: {remedy}"
@@ -74,7 +74,7 @@ def recording(
                 tape.settle()
                 if (error := journal.failure or tape.refusal) is not None:
                     raise error
-        write(path, Recording(tape.header, tape.used()), redactor)
+        write(path, Recording(tape.header, tape.index.used()), redactor)
         journal.discard()
 
 

@@ -15,7 +15,7 @@ from vcr.cassette import Cassette
 from vcr.request import Request
 
 from distillgate.calls import Call, Purpose, attribution, report
-from distillgate.cassette.format import Held, Recording, open_tape
+from distillgate.cassette.format import Held, open_tape
 from distillgate.cassette.index import Index
 from distillgate.cassette.interaction import Interaction, call_of, to_vcr
 from distillgate.cassette.misses import explain_miss
@@ -66,13 +66,8 @@ class Tape(Cassette):
         """
         return open_tape(Path(self._path), self.redactor)
 
-    @property
-    def recording(self) -> Recording:
-        """Everything the tape holds."""
-        return Recording(self.header, self.index.interactions)
-
     def _save(self, force: bool = False) -> None:
-        """Nothing: what is recorded is on disk already, and `recording` replaces the old tape."""
+        """Nothing: what is recorded is on disk already, and the session replaces the old tape."""
 
     def can_play_response_for(self, request: Request) -> bool:
         """Whether the answer is recorded; False makes the caller send the request, which happens while recording only.
@@ -155,10 +150,6 @@ class Tape(Cassette):
 
     def forget(self, matches: Callable[[str], object]) -> None:
         """Nothing: what is forgotten while recording is on no tape."""
-
-    def unused(self) -> list[Canonical]:
-        """The request of every interaction that was not replayed."""
-        return self.index.unused()
 
     def __len__(self) -> int:
         """How many interactions the tape holds."""

@@ -49,7 +49,7 @@ def test_the_header_comes_back(path, recorded, teacher, ask):
     recorded("sports")
     with replaying(path, REMEDY) as tape:
         ask(teacher(), "sports")
-    assert tape.recording.header == {"stage": "teacher"}
+    assert tape.header == {"stage": "teacher"}
 
 
 def test_a_call_takes_as_long_as_it_took_while_recording(path, endpoint, teacher, ask):

@@ -61,7 +61,7 @@ def test_while_recording_a_poll_is_always_sent(path, endpoint, client):
 def test_equal_answers_to_a_poll_are_kept_once(path, endpoint, client):
     with recording(path, {}, Redactor()) as tape:
         watch(client(endpoint.url), 5)
-        assert [i.body["status"] for i in tape.recording.interactions] == ["queued", "running", "succeeded"]
+        assert [i.body["status"] for i in tape.index.interactions] == ["queued", "running", "succeeded"]
 
 
 def test_of_a_poll_the_tape_keeps_the_last_answer(path, endpoint, client):

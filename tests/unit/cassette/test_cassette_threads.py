@@ -98,7 +98,7 @@ def test_samples_one_after_the_other_are_recorded_from_any_thread(path, endpoint
 
 def drawn_together(tape):
     """What two threads get that both look for the one sample on the tape before either takes it."""
-    asked = tape.recording.interactions[0].request
+    asked = tape.index.interactions[0].request
     request = Request(asked.method, f"http://endpoint.invalid{asked.path}", orjson.dumps(asked.body), {})
     both_looked = threading.Barrier(2, timeout=3)
 
