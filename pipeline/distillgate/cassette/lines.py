@@ -30,11 +30,7 @@ LONG = 200
 """Characters from which writing a text once is worth a line."""
 
 BREAK = "\n\n"
-<<<<<<< HEAD
 """Before the last paragraph of a text, which often recurs where the text does not: instructions below a question."""
-=======
-"""Before the last paragraph of a text, which often recurs alone: the instructions below a question."""
->>>>>>> cassette
 
 _REFERENCE = {"$text", "before"}
 

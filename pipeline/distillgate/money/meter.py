@@ -134,11 +134,7 @@ class Meter(Watch):
             self._reserved[asked.key] = most
 
     def judged(self, answer: Interaction, response: dict[str, Any]) -> Interaction:
-<<<<<<< HEAD
         """Turn a 200 without a usable completion into a retried 502."""
-=======
-        """Turn a 200 without a usable completion into a retried 502: see `distillgate.cassette.interaction`."""
->>>>>>> cassette
         return judged(answer, response)
 
     def arrives(self, asked: Canonical, answer: Interaction, response: dict[str, Any]) -> DistillgateError | None:
