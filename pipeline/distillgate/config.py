@@ -59,17 +59,26 @@ class Model(Table):
     retires: Date | None = None
     """The day on which the provider announced to shut the model down."""
 
+    tuned: Annotated[str, Field(min_length=1)] | None = None
+    """Of a student that is tuned already, so that nothing is tuned: the name under which its provider serves it."""
+
     predictors: Mapping[str, Model] = dataclasses.field(default_factory=dict, hash=False)
     """Models of single predictors, by the name that `named_predictors()` gives them.
 
-    Each has the keys of this one but for its own. `price` and `retires` belong to a model: one that names another model
-    does not take them over.
+    Each has the keys of this one but for its own. `price`, `retires` and `tuned` belong to a model: one that names
+    another model does not take them over.
     """
 
     @property
     def name(self) -> str:
         """The model's name at its provider: `gpt-4o` of `openai/gpt-4o`."""
         return self.model.partition("/")[2]
+
+    def as_tuned(self) -> Model:
+        """The tuned model itself, and those of the predictors likewise; the same where none is named."""
+        predictors = {name: model.as_tuned() for name, model in self.predictors.items()}
+        model = f"{self.model.partition('/')[0]}/{self.tuned}" if self.tuned else self.model
+        return dataclasses.replace(self, model=model, predictors=predictors)
 
     def for_predictor(self, name: str) -> Model:
         """The model that the predictor of that name calls."""
@@ -105,7 +114,7 @@ class Model(Table):
         if not isinstance(table, dict) or not isinstance(table.get("predictors"), dict):
             return table
         own = {key: value for key, value in table.items() if key != "predictors"}
-        any_model = {key: value for key, value in own.items() if key not in ("price", "retires")}
+        any_model = {key: value for key, value in own.items() if key not in ("price", "retires", "tuned")}
         predictors = {
             name: (any_model if "model" in one else own) | one if isinstance(one, dict) else one
             for name, one in table["predictors"].items()
@@ -136,6 +145,10 @@ class Profile(Table):
     finetuning: FineTuning = dataclasses.field(default_factory=FineTuning)
     judge: Model | None = None
     proposer: Model | None = None
+    optimizer: str | None = None
+    """Overrides the project's, as does the next one, its settings included."""
+
+    optimizer_settings: Mapping[str, Any] | None = None
     num_threads: Count = 1
     """Calls in flight at a time while recording."""
 
@@ -196,6 +209,13 @@ class Profile(Table):
             return table
         shared = {key: table[key] for key in ("api_base", "api_key_env", "timeout_seconds") if key in table}
         return table | {role: shared | table[role] for role in ROLES if isinstance(table.get(role), dict)}
+
+    @model_validator(mode="after")
+    def _only_a_student_is_tuned(self) -> Profile:
+        for role, model in self.models.items():
+            if role != "student" and any(one.tuned for one in (model, *model.predictors.values())):
+                raise ValueError(f"gives its {role} the key tuned, which is the student's; name the model itself there")
+        return self
 
     @model_validator(mode="after")
     def _one_price(self) -> Profile:
@@ -266,6 +286,17 @@ class Config(Table):
     max_cost: Positive | None = None
     """US dollars that one recording run may spend; None bounds nothing."""
 
+    optimizer: str = "miprov2"
+    """How the teacher's prompt is optimised: a name of `distillgate.stages.optimize.OPTIMIZERS`, `module:callable` of
+    the project's own, `saved` (the program that was saved before) or `none`."""
+
+    optimizer_settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Keyword arguments of the optimizer, as DSPy names them."""
+
+    judge_labels: str = ""
+    """The field of a test row that holds people's verdict on an answer, against which the judge's is measured: true or
+    false of the answer that stands for the teacher, or a table from stages to true or false."""
+
     stages: tuple[str, ...] = ()
     """The project's own stages, each as `module:stage`."""
 
@@ -274,6 +305,15 @@ class Config(Table):
 
     local: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The raw table of the local endpoint; `distillgate.local` parses it, so that the extra stays optional."""
+
+    @property
+    def search(self) -> tuple[str, Mapping[str, Any]]:
+        """The optimizer that the profile uses, and its settings."""
+        profile = self.profile
+        if profile.optimizer is not None:
+            return profile.optimizer, profile.optimizer_settings or {}
+        given = profile.optimizer_settings
+        return self.optimizer, self.optimizer_settings if given is None else given
 
     @property
     def skip_unfinished(self) -> bool:

@@ -84,6 +84,10 @@ class NotMeasuredError(DistillgateError):
     """A figure cannot be told from what was recorded; it is neither zero nor a failure of quality."""
 
 
+class AbsentStageError(StageError, NotMeasuredError):
+    """The lifecycle has no such stage, because the profile or the optimizer does without it; says which and why."""
+
+
 class PriceError(NotMeasuredError):
     """No price is known for a model; never treated as zero."""
 

@@ -141,7 +141,7 @@ def test_nothing_imports_it(modules):
 
 
 def test_values_and_reports_never_run_stages():
-    runs = [f"distillgate.stages.{name}" for name in ("scoring", "bootstrap", "mipro", "runtime")]
+    runs = [f"distillgate.stages.{name}" for name in ("scoring", "bootstrap", "mipro", "runtime", "search")]
     found = [one for one in IMPORTS if one.of(*runs) and part(one.importer) not in ("stages", "run", "checks")]
     assert [str(one) for one in found] == []
 
@@ -153,7 +153,7 @@ def test_the_local_endpoint_is_imported_when_it_is_asked_for():
 
 def test_only_what_runs_programs_imports_dspy_before_it_is_asked():
     at_once = {found.importer for found in IMPORTS if found.of("dspy") and found.place == "module"}
-    assert at_once == {f"stages.{name}" for name in ("bootstrap", "mipro", "runtime", "scoring")}
+    assert at_once == {f"stages.{name}" for name in ("bootstrap", "mipro", "runtime", "scoring", "search")}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class TapeRecorder(Tape):
     def __init__(self, journal: Journal, watch: Watch = UNWATCHED, **kwargs: Any) -> None:
         """`kwargs` are `Tape`'s; `watch` is told of every request that is sent."""
         super().__init__(**kwargs)
-        self.refusal: DistillgateError | None = None
+        self.refusal: Exception | None = None
         """Why nothing more is recorded."""
         self._journal = journal
         self._watch = watch
@@ -171,6 +171,10 @@ class TapeRecorder(Tape):
         For a request whose answer was lost, when the endpoint tells what it had been.
         """
         self._supplied = (path, body)
+
+    def stop(self, error: Exception) -> None:
+        """Send nothing more: every further request is refused with `error`, in which the recording ends."""
+        self.refusal = self.refusal or error
 
     def forget(self, matches: Callable[[str], object]) -> None:
         """Drop what is held under paths (query included) that match, on disk too."""

@@ -148,6 +148,9 @@ class Tape(Cassette):
     def supply(self, path: str, body: Any) -> None:
         """Nothing: what a recording was supplied with is on the tape."""
 
+    def stop(self, error: Exception) -> None:
+        """Nothing: in replay no request is sent."""
+
     def forget(self, matches: Callable[[str], object]) -> None:
         """Nothing: what is forgotten while recording is on no tape."""
 

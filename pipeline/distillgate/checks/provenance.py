@@ -10,6 +10,7 @@ from distillgate.checks.shelf import Shelf
 from distillgate.errors import GoldenDataError
 from distillgate.golden import fingerprint_of
 from distillgate.results.findings import Finding
+from distillgate.secrets.known import scrubbed
 from distillgate.stages.spec import models_of
 
 
@@ -36,7 +37,7 @@ def changed_data(shelf: Shelf) -> Iterator[Finding]:
 def changed_models(shelf: Shelf) -> Iterator[Finding]:
     """Tapes of other models than the profile names now."""
     playing = {
-        stage: [model.model for model in models_of(shelf.config.profile, shelf.graph[stage].roles)]
+        stage: [scrubbed(model.model) for model in models_of(shelf.config.profile, shelf.graph[stage].roles)]
         for stage in shelf.tapes
     }
     recorded = {stage: shelf.header(stage, "models") for stage in shelf.tapes}

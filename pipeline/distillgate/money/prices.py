@@ -36,8 +36,9 @@ def price_of(profile: Profile, model: str) -> Price | None:
     Raises:
         PriceError: models of that name have different prices.
     """
-    named = [one for one in profile.models_of(profile.models) if one.name in (model, base_of(model)) and one.price]
-    exact = [one.price for one in named if one.name == model] or [one.price for one in named]
+    names = {model, base_of(model)}
+    named = [one for one in profile.models_of(profile.models) if one.price and names & {one.name, one.tuned}]
+    exact = [one.price for one in named if model in (one.name, one.tuned)] or [one.price for one in named]
     if len(set(exact)) > 1:
         raise PriceError(
             f"[tool.distillgate.profiles.{profile.name}] gives {model!r} several prices, and a call does not tell "

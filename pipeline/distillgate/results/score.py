@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -17,6 +17,9 @@ class Score:
     value: float
     correct: bool | None
     """None for a graded value where the task has no threshold: then means are compared."""
+
+    feedback: str = field(default="", compare=False)
+    """What the metric says of the answer, for optimizers that reflect on it."""
 
     def __post_init__(self) -> None:
         """Refuse nan and what lies outside 0 to 1: MetricError."""
@@ -37,16 +40,17 @@ class Score:
             MetricError: it is something else, or a number outside of 0 to 1.
         """
         if isinstance(verdict, cls):
-            return verdict if verdict.correct is not None else cls.of(verdict.value, threshold)
+            known = verdict.correct is not None
+            return verdict if known else replace(cls.of(verdict.value, threshold), feedback=verdict.feedback)
         plain = verdict.item() if getattr(verdict, "shape", None) == () and hasattr(verdict, "item") else verdict
         if isinstance(plain, bool):
             return cls(float(plain), plain)
         if isinstance(plain, Real):
             value = float(plain)
             return cls(value, None if threshold is None else value >= threshold)
-        inner = plain.get("score") if isinstance(plain, Mapping) else getattr(plain, "score", None)
+        inner = _part(plain, "score")
         if inner is not None:
-            return cls.of(inner, threshold)
+            return replace(cls.of(inner, threshold), feedback=str(_part(plain, "feedback") or ""))
         raise MetricError(
             f"the metric returned {plain!r:.200}; valid are True and False, a number from 0 to 1, and "
             "dspy.Prediction(score=…, feedback=…) with one of them. Mend the task's metric"
@@ -66,3 +70,7 @@ class Score:
                 "trace is good enough to train on. Give the task a training_threshold, or a threshold"
             )
         return self.correct
+
+
+def _part(verdict: Any, name: str) -> Any:
+    return verdict.get(name) if isinstance(verdict, Mapping) else getattr(verdict, name, None)

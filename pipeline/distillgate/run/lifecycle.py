@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distillgate.cassette.tape import Tape
-from distillgate.errors import NotMeasuredError, StageError
+from distillgate.errors import AbsentStageError, NotMeasuredError, StageError
 from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
@@ -128,6 +128,10 @@ class Lifecycle:
             StageError: no stage stands for the role; further as `result`.
         """
         if (stage := self.graph.standing_for(role)) is None:
+            if role.name not in self.profile.models:
+                raise AbsentStageError(
+                    f"no stage stands for the {role.name}: the profile {self.profile.name!r} names none"
+                )
             raise StageError(f"no stage stands for the {role.name}; declare one with stands_for")
         return self.scorecard(stage.name)
 
@@ -155,6 +159,12 @@ class Lifecycle:
         """The first words of a test item."""
         return self.golden.excerpt(item, self.task.inputs[0])
 
+    @cached_property
+    def _checked(self) -> bool:
+        for name in (*self.recordings.stages, *self.recordings.live):
+            self.graph[name].check(self.config, self.task, self.golden)
+        return True
+
     def _context(self, stage: Stage, tape: Tape) -> Context:
         recording = stage.name in (*self.recordings.stages, *self.recordings.live)
 
@@ -170,6 +180,8 @@ class Lifecycle:
         return Context(stage, self.config, self.task, self.golden, tape, self.result, tuner, recording, key, self.tell)
 
     def _run(self, stage: Stage) -> Any:
+        if stage.name in (*self.recordings.stages, *self.recordings.live):
+            self._checked  # noqa: B018  # raises what must be known before a call is paid for
         for name in stage.needs:
             self.result(name)
         if stage.name in self._stopped:  # it would stop at the same call again, after the same waits

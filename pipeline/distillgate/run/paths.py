@@ -11,6 +11,7 @@ from typing import Any
 from distillgate.cassette.format import content_digest
 from distillgate.cassette.session import journal_path
 from distillgate.config import Config
+from distillgate.secrets.known import scrubbed
 from distillgate.stages.spec import Graph, Stage, models_of
 
 
@@ -45,7 +46,8 @@ class TapePaths:
     @cached_property
     def orphans(self) -> list[Path]:
         """Files among the task's tapes that belong to no stage of any profile."""
-        tapes = {self.of_profile(profile, stage) for profile in self.config.profiles for stage in self.graph}
+        known_stages = (*self.graph, *self.graph.absent)  # another profile, or another optimizer, may have them
+        tapes = {self.of_profile(profile, stage) for profile in self.config.profiles for stage in known_stages}
         known = tapes | {journal_path(tape) for tape in tapes}
         folder = self.config.cassettes / self.task
         return sorted(path for path in folder.rglob("[!.]*") if path.is_file() and path not in known)
@@ -61,7 +63,7 @@ class TapePaths:
             "task": self.task,
             "profile": self.config.profile.name,
             "stage": stage.name,
-            "models": [model.model for model in models_of(self.config.profile, stage.roles)],
+            "models": [scrubbed(model.model) for model in models_of(self.config.profile, stage.roles)],
             "data": data,
             "seed": self.config.seed,
             "recorded": now.date().isoformat(),

@@ -6,7 +6,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,15 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from distillgate.errors import FineTuningError, StageError
 from distillgate.stages.context import Context
 from distillgate.stages.distill import Distillation
-from distillgate.stages.runtime import adapter, passes, watched
+from distillgate.stages.optimize import check_teacher, teacher_of
+from distillgate.stages.runtime import adapter, passes, prepared, probe, watched
 from distillgate.stages.spec import STUDENT, TEACHER
 from distillgate.tuning import Tuner, TuningReport
 
 if TYPE_CHECKING:
-    pass
+    from distillgate.config import Config
+    from distillgate.golden import Golden
+    from distillgate.task import Task
 
 LOOKS = 3
 """How often a new model that does not answer is asked again: it is deployed a while after its job has ended."""
@@ -52,7 +55,7 @@ def distill(context: Context) -> Distillation:
             silent.
     """
     train = context.examples("train")
-    teacher = _named(context.cast(context.result("optimize"), TEACHER))
+    teacher = _named(context.cast(teacher_of(context), TEACHER))
     student = _student(context)
     rows = _Rows(context.task.program(), adapter())
     rows.check()
@@ -68,8 +71,9 @@ def distill(context: Context) -> Distillation:
     )
     logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
     try:
-        with watched(train):
-            program = optimizer.compile(student, trainset=train, teacher=_parsing_whole(teacher))
+        with watched(context, train):
+            rows.of(probe(context, teacher, train[0], passes(context)))
+            program = optimizer.compile(student, trainset=train, teacher=teacher)
     except Exception as error:
         if tuner.error is not None:  # the job's own error, which DSPy wraps
             if isinstance(tuner.error, FineTuningError):
@@ -87,6 +91,20 @@ def distill(context: Context) -> Distillation:
     return result
 
 
+def check(config: Config, task: Task, golden: Golden) -> None:
+    """Refuse a student that could not be tuned, or no row written for, before a call is paid for.
+
+    Raises:
+        ConfigError: the saved program that the teacher is to be is not there.
+        StageError: the adapter cannot write training rows, or the student's predictors have different models.
+    """
+    check_teacher(config, task, golden)
+    program, model = task.program(), STUDENT.model_of(config.profile)
+    with prepared(task):
+        _Rows(program, adapter()).check()
+    _one_model(model.for_predictor(name).model for name, _ in program.named_predictors())
+
+
 def _student(context: Context) -> dspy.Module:
     """The task's plain program with the model that is tuned.
 
@@ -94,33 +112,22 @@ def _student(context: Context) -> dspy.Module:
         StageError: its predictors have different models, which would be several jobs.
     """
     student = context.cast(context.task.program(), STUDENT)
-    models = sorted({predictor.lm.model for predictor in student.predictors()})
+    _one_model(predictor.lm.model for predictor in student.predictors())
+    return student
+
+
+def _one_model(names: Iterable[str]) -> None:
+    models = sorted(set(names))
     if len(models) != 1:
         raise StageError(
             f"the student's predictors have different models ({', '.join(models)}), but one model is tuned for all of "
             "them. Take the predictors out of the student's table in the profile"
         )
-    return student
 
 
 def _named(program: dspy.Module) -> dspy.Module:
     for name, predictor in program.named_predictors():
         setattr(predictor, NAME, name)
-    return program
-
-
-def _parsing_whole(program: dspy.Module) -> dspy.Module:
-    """DSPy's bootstrap breaks on an answer that parses in part, such as one that was cut off: take it for unparsed."""
-    forward = object.__getattribute__(program, "forward")
-
-    def whole(**inputs: Any) -> Any:
-        try:
-            return forward(**inputs)
-        except AdapterParseError as error:
-            error.parsed_result = None
-            raise
-
-    program.forward = whole
     return program
 
 
@@ -138,6 +145,13 @@ class _Rows:
             StageError: names the adapter and those that can.
         """
         name = type(self._adapter).__name__
+        for signature in self._signatures.values():
+            called = [field for field in signature.output_fields.values() if field.annotation is dspy.ToolCalls]
+            if called and self._adapter.use_native_function_calling:
+                raise StageError(
+                    f"no training rows can be written with {name}: it has tools called by the endpoint's own protocol, "
+                    "and a row holds text. Give the task an adapter with use_native_function_calling=False"
+                )
         reason = "its answers are written by two models, and a trace does not hold the first one's text"
         if not isinstance(self._adapter, dspy.TwoStepAdapter):
             try:
@@ -158,7 +172,15 @@ class _Rows:
 
     def of(self, trace: Sequence[tuple[Any, dict[str, Any], Any]]) -> list[dict[str, Any]]:
         """The rows of one trace, in the order of its calls."""
-        return [self._row(self._signatures[getattr(predictor, NAME)], *call) for predictor, *call in trace]
+        rows = []
+        for predictor, *call in trace:
+            if (name := getattr(predictor, NAME, "")) not in self._signatures:
+                raise StageError(
+                    f"the program asks with a predictor that it makes while it runs ({predictor.signature}), which no "
+                    "student can be tuned for. Make it an attribute of the program in __init__"
+                )
+            rows.append(self._row(self._signatures[name], *call))
+        return rows
 
     def _row(self, signature: Any, inputs: Mapping[str, Any], outputs: Any) -> dict[str, Any]:
         messages = self._adapter.format(signature, [], dict(inputs))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from distillgate.config import Config, Model
 from distillgate.golden import Golden, to_examples
+from distillgate.stages.awaiting import synchronous
 from distillgate.stages.spec import JUDGE, Role, Split, Stage
 from distillgate.task import Task
 from distillgate.tuning import Tuner
@@ -38,6 +39,9 @@ class Tape(Protocol):
 
     def supply(self, path: str, body: Any) -> None:
         """Record `body` as the answer to the next POST whose path ends in `path`, instead of sending it."""
+
+    def stop(self, error: Exception) -> None:
+        """Send nothing more: every further request is refused with `error`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Context:
         Raises:
             ConfigError: the profile gives a model to a predictor that the program lacks.
         """
-        copied: dspy.Module = program.deepcopy()
+        copied: dspy.Module = synchronous(program.deepcopy())
         model = role.model_of(self.config.profile)
         predictors = copied.named_predictors()
         model.check_predictors([name for name, _ in predictors])

@@ -14,7 +14,10 @@ from distillgate.tuning import TuningReport
 if TYPE_CHECKING:
     import dspy
 
+    from distillgate.config import Config
+    from distillgate.golden import Golden
     from distillgate.stages.context import Context
+    from distillgate.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,12 @@ def _distill(context: Context) -> Distillation:
     from distillgate.stages.bootstrap import distill
 
     return distill(context)
+
+
+def _check(config: Config, task: Task, golden: Golden) -> None:
+    from distillgate.stages.bootstrap import check
+
+    check(config, task, golden)
 
 
 def _saved(result: Distillation) -> Mapping[str, bytes]:
@@ -69,5 +78,6 @@ DISTILL = Stage(
     seeded=True,
     tunes=True,
     asks_with=("optimize", ""),
+    check=_check,
     artefacts=_saved,
 )

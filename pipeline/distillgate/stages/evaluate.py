@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distillgate.errors import StageError
+from distillgate.stages.optimize import check_teacher, teacher_of
 from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Role, Stage
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def _plain(role: Role) -> Callable[[Context], dspy.Module]:
 
 
 def _optimized(context: Context) -> dspy.Module:
-    return context.cast(context.result("optimize"), TEACHER)
+    return context.cast(teacher_of(context), TEACHER)
 
 
 def _distilled(context: Context) -> dspy.Module:
@@ -57,8 +58,12 @@ OPTIMIZED = evaluation(
     stands_for=TEACHER,
     marker="teacher",
     asks_with=("optimize",),
+    check=check_teacher,
 )
 STUDENT_PLAIN = evaluation("student", "untuned student", STUDENT, _plain(STUDENT))
 DISTILLED = evaluation(
     "distilled", "distilled student", STUDENT, _distilled, needs=("distill",), stands_for=STUDENT, marker="distill"
 )
+TUNED = Role(STUDENT.name, tuned=True)
+STUDENT_TUNED = evaluation("distilled", "distilled student", TUNED, _plain(TUNED), stands_for=STUDENT, marker="distill")
+"""In the place of the last one where the profile names a student that is tuned already."""

@@ -1,78 +1,21 @@
-"""MIPROv2 as the optimize stage runs it: seeded, sequential where order matters, and never past a failed call."""
+"""MIPROv2 whose demonstrations may be labelled training rows."""
 
 from __future__ import annotations
 
-import logging
 import random
-import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import dspy
 
 from distillgate.errors import StageError
-from distillgate.stages.context import Context
-from distillgate.stages.optimize import MINIBATCH
-from distillgate.stages.runtime import passes, scored, watched
-from distillgate.stages.spec import PROPOSER, TEACHER
 from distillgate.task import Task
 
-TRANSIENT = (
-    "trial_logs",
-    "score",
-    "total_calls",
-    "prompt_model_total_calls",
-    "candidate_programs",
-    "mb_candidate_programs",
-)
-"""What MIPROv2 leaves on its result, and every copy of the program would carry along."""
+if TYPE_CHECKING:
+    from distillgate.task import Row
 
 
-def optimize(context: Context) -> dspy.Module:
-    """A compiled program whose predictors carry the teacher's models.
-
-    Demonstrations come from the training rows and are compared on dev; the test split is never seen. Every random
-    choice follows from the seed. Proposals are sampled at temperature 1, one at a time, in a fixed order.
-
-    Raises:
-        StageError: the task wants more labelled demonstrations than its training rows hold.
-    """
-    train, dev, teacher = context.examples("train"), context.examples("dev"), context.lm(TEACHER)
-    _check_demos(context.task, train)
-    program = context.cast(context.task.program(), TEACHER)
-    optimizer = _Optimizer(
-        context.task,
-        metric=_metric(context),
-        prompt_model=context.lm(PROPOSER),
-        task_model=teacher,
-        auto="light",
-        seed=context.seed,
-        num_threads=context.num_threads,
-        # DSPy scores an evaluation that it broke off as 0, so an answer that does not parse must not break it off
-        max_errors=10 * len(dev),
-        verbose=False,
-    )
-    logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
-    with warnings.catch_warnings(), watched([*dev, *train]):
-        warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
-        optimized = optimizer.compile(
-            program, trainset=train, valset=dev, seed=context.seed, minibatch_size=min(MINIBATCH, len(dev))
-        )
-    for transient in TRANSIENT:
-        optimized.__dict__.pop(transient, None)
-    return context.cast(optimized, TEACHER)
-
-
-def _metric(context: Context) -> Any:
-    """A number for MIPROv2's trials; with a trace, whether the answer may be shown as a demonstration."""
-    score, passed = scored(context), passes(context)
-
-    def metric(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> float | bool:
-        return score(example, prediction).value if trace is None else passed(example, prediction, trace)
-
-    return metric
-
-
-class _Optimizer(dspy.MIPROv2):
+class LabeledMIPROv2(dspy.MIPROv2):
     """MIPROv2 whose demonstrations may be labelled training rows, of each label equally many.
 
     A small teacher explains its own right answers badly, and MIPROv2 shows what it bootstraps. Measured on the news
@@ -81,6 +24,7 @@ class _Optimizer(dspy.MIPROv2):
     """
 
     def __init__(self, task: Task, **settings: Any) -> None:
+        """`settings` are MIPROv2's; `task` says how many labelled demonstrations to show."""
         super().__init__(**settings)
         self._task = task
 
@@ -111,7 +55,7 @@ class _Optimizer(dspy.MIPROv2):
         return hard[: max(task.labeled_demos, len(hard) // 2)]
 
 
-def _check_demos(task: Task, train: list[dspy.Example]) -> None:
+def check_demos(task: Task, optimizer: str, train: Sequence[Row]) -> None:
     """Refuse a task whose labelled demonstrations cannot be drawn.
 
     Raises:
@@ -119,6 +63,11 @@ def _check_demos(task: Task, train: list[dspy.Example]) -> None:
     """
     if not task.labeled_demos:
         return
+    if optimizer != "miprov2":
+        raise StageError(
+            f"labeled_demos = {task.labeled_demos} is for MIPROv2; optimizer = {optimizer!r} chooses its "
+            "demonstrations itself. Set it to 0"
+        )
     if len(task.program().predictors()) != 1:
         raise StageError(
             f"labeled_demos = {task.labeled_demos} needs a program of one predictor: a row holds the answer of one "

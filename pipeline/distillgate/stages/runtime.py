@@ -15,6 +15,7 @@ import orjson
 from dspy.clients.cache import Cache
 from dspy.teleprompt import BootstrapFinetune, MIPROv2
 from dspy.utils.callback import BaseCallback
+from dspy.utils.exceptions import AdapterParseError
 from dspy.utils.saving import get_dependency_versions
 
 from distillgate import calls
@@ -106,6 +107,60 @@ def scored(context: Context) -> Callable[..., Score]:
     return score
 
 
+def trial_metric(context: Context) -> Callable[..., Any]:
+    """The task's metric as DSPy's optimizers ask for it.
+
+    A score from 0 to 1 of a trial; with a trace, whether the answer may be shown as a demonstration; with the name of a
+    predictor, as GEPA asks, `Prediction(score, feedback)`. An answer that did not parse may come as None and scores 0.
+    """
+    score, passed = scored(context), passes(context)
+
+    def metric(
+        example: dspy.Example, prediction: Any, trace: Any = None, pred_name: str | None = None, pred_trace: Any = None
+    ) -> Any:
+        if prediction is None:
+            return 0.0
+        if pred_name is not None:
+            judged = score(example, prediction)
+            feedback = judged.feedback or f"This answer got a score of {judged.value:g}, where 1 is the best."
+            return dspy.Prediction(score=judged.value, feedback=feedback)
+        return score(example, prediction).value if trace is None else passed(example, prediction, trace)
+
+    return metric
+
+
+def probe(
+    context: Context,
+    program: dspy.Module,
+    example: dspy.Example,
+    metric: Callable[..., Any] | None = None,
+) -> list[tuple[Any, dict[str, Any], Any]]:
+    """Ask a program about one row and judge its answer, so that an error of either costs one item and not all.
+
+    `metric` judges instead of the task's own. The answers are on the tape like any other: who asks the same again pays
+    nothing. Returns the trace, which is not whole where an answer does not parse.
+
+    Raises:
+        Exception: whatever the program, a call or the metric raised, with a note that says where.
+    """
+    judge = metric or scored(context)
+    try:
+        with attributed(str(example.id)), dspy.context(trace=[]):
+            try:
+                prediction = program(**example.inputs())
+            except AdapterParseError:
+                prediction = None
+            trace = list(dspy.settings.trace)
+            if prediction is not None:
+                judge(example, prediction, *((trace,) if metric else ()))
+    except Exception as error:
+        error.add_note(
+            f"Stage {context.stage.name!r} asked about row {example.id!r} first, so that nothing else was paid for."
+        )
+        raise
+    return trace
+
+
 def passes(context: Context) -> Callable[..., bool]:
     """Whether a trace is good enough to train on: the metric's stricter form, by the task's training threshold.
 
@@ -123,12 +178,13 @@ def passes(context: Context) -> Callable[..., bool]:
 
 
 @contextmanager
-def watched(examples: Sequence[dspy.Example]) -> Iterator[None]:
-    """Attribute calls to the rows that a program is called with, and fail if a call or the metric failed in the block.
+def watched(context: Context, examples: Sequence[dspy.Example]) -> Iterator[None]:
+    """Attribute calls to the rows that a program is called with; fail if program, call or metric failed in the block.
 
-    DSPy's optimizers take a failed call for a wrong answer and go on, or end in an error of their own.
+    DSPy's optimizers take a failure for a wrong answer and go on, or end in an error of their own. From the first one
+    on, no further call is paid for.
     """
-    watch = _Watch(examples)
+    watch = _Watch(examples, context.tape.stop)
     with dspy.context(callbacks=[*dspy.settings.callbacks, watch], **{WATCH: watch}):
         try:
             yield
@@ -147,15 +203,16 @@ def _kept_if_it_fails() -> Iterator[None]:
         yield
     except Exception as error:
         if (watch := dspy.settings.get(WATCH)) is not None:
-            watch.error = watch.error or error
+            watch.failed(error)
         raise
 
 
 class _Watch(BaseCallback):
-    """Knows the row that a program was called with by its inputs, and the first error that a call ended in."""
+    """Knows the row that a program was called with by its inputs, and the first error that anything ended in."""
 
-    def __init__(self, examples: Sequence[dspy.Example]) -> None:
+    def __init__(self, examples: Sequence[dspy.Example], stop: Callable[[Exception], None]) -> None:
         self.error: Exception | None = None
+        self._stop = stop
         self._items = {_key(example.inputs().toDict()): str(example.id) for example in reversed(examples)}
         self._open: dict[str, Scope | None] = {}
 
@@ -167,9 +224,23 @@ class _Watch(BaseCallback):
     def on_module_end(self, call_id: str, outputs: Any | None, exception: BaseException | None = None) -> None:
         if call_id in self._open:
             calls.leave(self._open.pop(call_id))
+            self.failed(exception)  # whatever the program caught is its own affair
 
     def on_lm_end(self, call_id: str, outputs: dict[str, Any] | None, exception: Exception | None = None) -> None:
-        self.error = self.error or exception
+        if not calls.current().item:  # a proposal, or the metric's
+            self.failed(exception)
+
+    def on_adapter_parse_end(
+        self, call_id: str, outputs: dict[str, Any] | None, exception: Exception | None = None
+    ) -> None:
+        if isinstance(exception, AdapterParseError):
+            exception.parsed_result = None  # DSPy's traces break on an answer that parses in part: take it for unparsed
+
+    def failed(self, error: BaseException | None) -> None:
+        """Keep the first error that is no answer that does not parse, and stop paying."""
+        if isinstance(error, Exception) and not isinstance(error, AdapterParseError):
+            self.error = self.error or error
+            self._stop(self.error)
 
 
 def _key(inputs: Mapping[str, Any]) -> bytes:

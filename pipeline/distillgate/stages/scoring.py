@@ -29,7 +29,8 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
             its own.
     """
     examples = context.examples("test")
-    alone = min(context.config.profile.alone, len(examples))
+    # while recording one runs first in any case: a program or metric that fails costs one item
+    alone = min(max(context.config.profile.alone, int(context.recording)), len(examples))
     step = len(examples) / alone if alone else 0.0
     first = {int(index * step) for index in range(alone)}
     rest = [index for index in range(len(examples)) if index not in first]

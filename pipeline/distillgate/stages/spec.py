@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from distillgate.calls import Purpose
-from distillgate.errors import StageError
+from distillgate.errors import AbsentStageError, StageError
 
 if TYPE_CHECKING:
-    from distillgate.config import Model, Profile
+    from distillgate.config import Config, Model, Profile
+    from distillgate.golden import Golden
+    from distillgate.task import Task
 
 Split = Literal["train", "dev", "test"]
 
@@ -26,12 +28,19 @@ class Role:
     optional: bool = False
     """Whether a profile may do without a model for it; without that and without a fallback, it must name one."""
 
+    tuned: bool = field(default=False, compare=False)
+    """Whether the model that was tuned already plays it, and not the one that it was made of."""
+
     def model_of(self, profile: Profile) -> Model:
         """The model that plays the role.
 
         Raises:
             ConfigError: the profile names none.
         """
+        model = self._named(profile)
+        return model.as_tuned() if self.tuned else model
+
+    def _named(self, profile: Profile) -> Model:
         return profile.model(self.fallback if self.fallback and self.name not in profile.models else self.name)
 
 
@@ -112,6 +121,10 @@ class Stage:
     estimate: Callable[[Mapping[Split, int]], int] | None = None
     """Calls to expect where there is no tape, from the number of rows of each split; None: one a row of its split."""
 
+    check: Callable[[Config, Task, Golden], None] = field(default=lambda config, task, golden: None)
+    """Refuses what it could not run with, by an error of our tree; asked of each stage that is recorded, before any
+    call is paid for."""
+
     artefacts: Callable[[Any], Mapping[str, bytes]] = field(default=lambda result: {})
     """Files to keep of a recorded result, beside the baseline: file name → content."""
 
@@ -129,16 +142,20 @@ class Stage:
 class Graph(Mapping[str, Stage]):
     """Stages by name, each behind those that it needs."""
 
-    def __init__(self, stages: Iterable[Stage]) -> None:
-        """Take the stages in running order.
+    def __init__(self, stages: Iterable[Stage], absent: Mapping[str, str] | None = None) -> None:
+        """Take the stages in running order, and why those that other profiles have are `absent` from this one.
 
         Raises:
             StageError: two have one name, one needs a stage that does not stand before it, or two stand for one role.
         """
         self._stages: dict[str, Stage] = {}
+        self.absent = dict(absent or {})
+        """Stages that this lifecycle does without → why."""
         for stage in stages:
             if stage.name in self._stages:
                 raise StageError(f"two stages are called {stage.name!r}; give one of them another name")
+            if lost := [name for name in stage.needs if name in self.absent]:
+                raise AbsentStageError(f"stage {stage.name!r} needs {lost[0]!r}, but {self.absent[lost[0]]}")
             if missing := [name for name in stage.needs if name not in self._stages]:
                 raise StageError(
                     f"stage {stage.name!r} needs {missing[0]!r}, which is no stage before it; those are: "
@@ -181,9 +198,12 @@ class Graph(Mapping[str, Stage]):
         """The names as they were given, once they are known to be stages (of `among`, where that is given).
 
         Raises:
+            AbsentStageError: the lifecycle does without it; says why.
             StageError: a name is none; lists those that are.
         """
         valid = among or self.names
+        if absent := [name for name in names if name in self.absent]:
+            raise AbsentStageError(f"there is no stage {absent[0]!r} here: {self.absent[absent[0]]}")
         if unknown := [name for name in names if name not in valid]:
             raise StageError(f"no stage {unknown[0]!r}; stages: {', '.join(valid)}")
         return tuple(dict.fromkeys(names))

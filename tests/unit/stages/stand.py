@@ -29,6 +29,7 @@ class Stand:
     alone: int = 0
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     recording: bool = False
+    search: Any = ("miprov2", {})
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tunes: Tuner | None = None
     told: list[str] = field(default_factory=list)
@@ -45,7 +46,8 @@ class Stand:
     @property
     def config(self) -> Any:
         tuning = SimpleNamespace(hyperparameters=self.hyperparameters, poll_seconds=0.0)
-        return SimpleNamespace(profile=SimpleNamespace(alone=self.alone, finetuning=tuning))
+        profile = SimpleNamespace(alone=self.alone, finetuning=tuning)
+        return SimpleNamespace(profile=profile, search=self.search, pythonpath=())
 
     @property
     def tape(self) -> Any:
@@ -65,6 +67,9 @@ class Stand:
 
     def tell(self, message: str) -> None:
         self.told.append(message)
+
+    def stop(self, error: Exception) -> None:
+        self.stopped = error
 
     def aside(self) -> Any:
         return nullcontext()

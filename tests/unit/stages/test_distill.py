@@ -79,7 +79,7 @@ def training(distilled):
 
 def test_the_traces_come_from_the_optimised_prompt(distilled):
     prompts = [json.dumps(body["messages"]) for body in distilled[0].bodies if body and body["model"] == "teacher"]
-    assert len(prompts) == 6
+    assert len(set(prompts)) == 6  # the first one twice: a tape answers the second time
     assert all(TEACHING in prompt and DEMONSTRATION in prompt for prompt in prompts)
 
 

@@ -6,8 +6,8 @@ import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.stages.mipro import optimize
 from distillgate.stages.runtime import prepared
+from distillgate.stages.search import optimize
 from news.task import task as news
 
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at
@@ -127,6 +127,7 @@ def test_an_answer_that_does_not_parse_ends_no_trial(connect):
     endpoint = connect(Wayward(lambda body: NONSENSE if any(article in asked(body) for article in bad) else None))
     run(endpoint, rows(DEV))
     asks = [sum(article in asked(body) for body in endpoint.bodies if classifies(body)) for article in DEV]
+    asks[0] -= 1  # the probe's, which a tape would answer once
     assert asks[0] > 1
     assert set(asks) == {asks[0]}
 
