@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +36,8 @@ class Endpoint:
         self.delay = 0.0
         self.numbered = False
         """Whether a completion ends with a line that tells it from any other: `chatcmpl-1`."""
+        self.script: Callable[[Any], str | dict[str, Any] | None] | None = None
+        """Decides on a chat request: a text is the answer, a table the message; None leaves it to the fixed rules."""
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.job_status = "succeeded"
@@ -47,6 +51,7 @@ class Endpoint:
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/embeddings", self._embed, methods=["POST"]),
                 Route("/v1/models/{name}", self._model),
                 Route("/v1/files", self._upload, methods=["POST"]),
                 Route("/v1/fine_tuning/jobs", self._create, methods=["POST"]),
@@ -73,19 +78,36 @@ class Endpoint:
             return failure
         if self.delay:
             await asyncio.sleep(self.delay)
-        content = answer(body) + (f"\nchatcmpl-{self.requests.total()}" if self.numbered else "")
-        usage = {"prompt_tokens": sum(len(m["content"]) for m in body["messages"]) // 4, "completion_tokens": 40}
-        message = {"role": "assistant", "content": content}
-        return JSONResponse(
-            {
-                "id": f"chatcmpl-{self.requests.total()}",
-                "object": "chat.completion",
-                "created": int(time.time()),
-                "model": body["model"],
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                "usage": {**usage, "total_tokens": sum(usage.values())},
-            }
-        )
+        said = self.script(body) if self.script else None
+        content = answer(body) if said is None else said
+        if isinstance(content, str):
+            content += f"\nchatcmpl-{self.requests.total()}" if self.numbered else ""
+        message = {"role": "assistant", **({"content": content} if isinstance(content, str) else content)}
+        prompt = sum(len(json.dumps(turn.get("content"), ensure_ascii=False)) - 2 for turn in body["messages"])
+        usage = {"prompt_tokens": prompt // 4, "completion_tokens": 40}
+        head = {
+            "id": f"chatcmpl-{self.requests.total()}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": body["model"],
+        }
+        usage |= {"total_tokens": sum(usage.values())}
+        if body.get("stream"):
+            return _streamed(head, str(content), usage if body.get("stream_options", {}).get("include_usage") else None)
+        ended = "tool_calls" if message.get("tool_calls") else "stop"
+        choices = [{"index": 0, "message": message, "finish_reason": ended}]
+        return JSONResponse({**head, "choices": choices, "usage": usage})
+
+    async def _embed(self, request: Request) -> Response:
+        body = await request.json()
+        if failure := self._seen(request, body):
+            return failure
+        texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        vectors = [[float(text.lower().count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+        data = [{"object": "embedding", "index": place, "embedding": one} for place, one in enumerate(vectors)]
+        used = sum(len(text) for text in texts) // 4
+        usage = {"prompt_tokens": used, "total_tokens": used}
+        return JSONResponse({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
     async def _model(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -164,6 +186,20 @@ class Endpoint:
             for step in (3, 2, 1)
         ]
         return JSONResponse({"object": "list", "data": events, "has_more": False})
+
+
+def _streamed(head: dict[str, Any], text: str, usage: dict[str, int] | None) -> Response:
+    """A completion as server-sent events, a word each; what it used comes last, if that was asked for."""
+    head = {**head, "object": "chat.completion.chunk"}
+    deltas = [
+        {"role": "assistant", "content": ""},
+        *({"content": part} for part in re.findall(r"\S*\s*", text) if part),
+    ]
+    chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    chunks += [{**head, "choices": [], "usage": usage}] if usage else []
+    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    return Response("".join([*lines, "data: [DONE]\n\n"]), media_type="text/event-stream")
 
 
 @contextmanager

@@ -27,6 +27,12 @@ def event(word):
     return f"data: {json.dumps(chunk)}\n\n".encode()
 
 
+USAGE = (
+    b'data: {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "teacher", "choices": [], '
+    b'"usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}}\n\n'
+)
+
+
 class Judging(Watch):
     """Judges answers as the lifecycle's own recordings do."""
 
@@ -54,6 +60,8 @@ class Streaming(Endpoint):
             if self.ending == "dropped":
                 raise ConnectionAbortedError("dropped to order")
             if self.ending == "done":
+                yield USAGE
+            if self.ending in ("done", "uncounted"):
                 yield b"data: [DONE]\n\n"
 
         return StreamingResponse(events(), media_type="text/event-stream")
@@ -69,7 +77,8 @@ def said(url):
     """The words of one streamed answer, in the pieces that they came in."""
     with openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=PATIENCE) as client:
         asked = {"model": "teacher", "messages": [{"role": "user", "content": "What fell?"}], "stream": True}
-        return tuple(piece.choices[0].delta.content for piece in client.chat.completions.create(**asked))
+        pieces = client.chat.completions.create(**asked, stream_options={"include_usage": True})
+        return tuple(piece.choices[0].delta.content for piece in pieces if piece.choices)
 
 
 def test_slow_events_are_recorded_whole_and_replayed_in_their_pieces(endpoint, tmp_path):
@@ -77,8 +86,16 @@ def test_slow_events_are_recorded_whole_and_replayed_in_their_pieces(endpoint, t
     path = tmp_path / "teacher.jsonl"
     with recording(path, {}, Redactor(), Judging()):
         assert said(endpoint.url) == WORDS
-    with replaying(path, ""):
+    with replaying(path, "") as tape:
         assert said(endpoint.url) == WORDS
+    assert [(call.prompt_tokens, call.completion_tokens) for call in tape.calls] == [(7, 5)]
+
+
+def test_a_stream_that_does_not_say_what_it_used_is_an_error(endpoint, tmp_path):
+    endpoint.ending, endpoint.pause = "uncounted", 0
+    with pytest.raises(openai.OpenAIError, match="does not say what it used"):
+        with recording(tmp_path / "teacher.jsonl", {}, Redactor(), Judging()):
+            said(endpoint.url)
 
 
 @pytest.mark.parametrize("ending", ["dropped", "cut off"])

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+):")
 """Gemini names its model there."""
 
@@ -35,15 +37,33 @@ class Tokens:
 
 
 def tokens(body: Any) -> Tokens | None:
-    """What an answer says that it used; None where it says nothing."""
+    """What an answer says that it used, a stream of events included; None where it says nothing."""
     if not isinstance(body, dict):
         return None
+    if isinstance(body.get("text"), str):
+        body = _used_by_stream(body["text"])
     if isinstance(used := body.get("usage"), dict):
         return _usage(used)
     if isinstance(used := body.get("usageMetadata"), dict):
         completion = _number(used, "candidatesTokenCount") + _number(used, "thoughtsTokenCount")
         return Tokens(_number(used, "promptTokenCount"), completion, _number(used, "cachedContentTokenCount"))
     return None
+
+
+def _used_by_stream(text: str) -> dict[str, Any]:
+    """The usage that the events of a stream tell together: OpenAI's last one; Anthropic's first and last; Gemini's."""
+    told: dict[str, Any] = {}
+    for line in text.splitlines():
+        if not line.startswith("data:") or "sage" not in line:
+            continue
+        try:
+            event = orjson.loads(line.removeprefix("data:"))
+        except orjson.JSONDecodeError:
+            continue
+        for part in (event, _table(event, "message"), _table(event, "response")) if isinstance(event, dict) else ():
+            for key in ("usage", "usageMetadata"):
+                told.setdefault(key, {}).update({name: n for name, n in _table(part, key).items() if n is not None})
+    return {key: used for key, used in told.items() if used}
 
 
 def _usage(used: Mapping[str, Any]) -> Tokens:
@@ -60,6 +80,11 @@ def _usage(used: Mapping[str, Any]) -> Tokens:
 def completes(method: str, body: Any) -> bool:
     """Whether a request asks for a completion."""
     return method == "POST" and isinstance(body, dict) and bool(conversation(body))
+
+
+def embeds(path: str) -> bool:
+    """Whether a request of that path asks for embeddings: the same text always has the same one."""
+    return path.partition("?")[0].endswith(("/embeddings", ":embedContent", ":batchEmbedContents"))
 
 
 def conversation(body: Mapping[str, Any]) -> str:

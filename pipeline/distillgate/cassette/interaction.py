@@ -109,7 +109,10 @@ def _fault(interaction: Interaction) -> str | None:
     if not asked.chats or interaction.status >= 400:
         return None
     if asked.body.get("stream") and is_text(body):
-        return None if LAST_EVENT in body["text"] else "the endpoint's stream of events ended before its last one"
+        if LAST_EVENT not in body["text"]:
+            return "the endpoint's stream of events ended before its last one"
+        told = tokens(body) is not None
+        return None if told else "the endpoint's stream does not say what it used (stream_options.include_usage)"
     if not isinstance(body, dict) or is_text(body):
         return "the endpoint answered 200 with a body that is not the JSON of a completion (cut off or malformed)"
     if isinstance(error := body.get("error"), dict):

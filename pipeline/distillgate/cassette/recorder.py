@@ -67,10 +67,11 @@ class TapeRecorder(Tape):
     def __init__(self, journal: Journal, watch: Watch = UNWATCHED, **kwargs: Any) -> None:
         """`kwargs` are `Tape`'s; `watch` is told of every request that is sent."""
         super().__init__(**kwargs)
-        self.refusal: Exception | None = None
+        self.refusal: DistillgateError | None = None
         """Why nothing more is recorded."""
         self._journal = journal
         self._watch = watch
+        self._stopped: Exception | None = None
         self._aside = False
         self._supplied: tuple[str, Any] | None = None
         self._in_flight = InFlight()
@@ -84,6 +85,8 @@ class TapeRecorder(Tape):
         self.refusal = self.refusal or self.redactor.refusal(canonical(request))
         if self.refusal is not None:
             raise self.refusal
+        if self._stopped is not None:
+            raise CassetteError(f"nothing more is sent, because something failed before: {self._stopped}")
         return self.asked(request)
 
     def look_up(self, asked: Canonical, key: bytes) -> bool | Future[None]:
@@ -173,8 +176,8 @@ class TapeRecorder(Tape):
         self._supplied = (path, body)
 
     def stop(self, error: Exception) -> None:
-        """Send nothing more: every further request is refused with `error`, in which the recording ends."""
-        self.refusal = self.refusal or error
+        """Send nothing more, because of `error`, which its maker raises."""
+        self._stopped = self._stopped or error
 
     def forget(self, matches: Callable[[str], object]) -> None:
         """Drop what is held under paths (query included) that match, on disk too."""

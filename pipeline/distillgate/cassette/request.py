@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from vcr.request import Request
 
-from distillgate.cassette.dialects import completes, model_of, temperature
+from distillgate.cassette.dialects import completes, embeds, model_of, temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Canonical:
 
     @property
     def repeatable(self) -> bool:
-        """Whether the answer may be replayed any number of times: a completion at temperature 0.
+        """Whether the answer may be replayed any number of times: a completion at temperature 0, an embedding.
 
         DSPy strips `rollout_id` before sending, so several samples at a higher temperature are the same bytes:
         there, and for everything that has state on the server, the n-th request gets the n-th recording.
         """
-        return completes(self.method, self.body) and temperature(self.body) == 0
+        return embeds(self.path) or (completes(self.method, self.body) and temperature(self.body) == 0)
 
     @property
     def poll(self) -> bool:

@@ -44,6 +44,9 @@ class Optimizer:
     calls: Callable[[Rows], int]
     """Calls to expect of its default settings, from the number of rows of each split; good to a factor of two."""
 
+    resets: bool = False
+    """Whether it takes the models off the program, so that it has to find the teacher's in DSPy's context."""
+
     probed: Split = "dev"
     """The split whose first row it surely asks the plain program about, so that asking that before costs nothing."""
 
@@ -104,7 +107,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
     ),
     "gepa": Optimizer("dspy.teleprompt:GEPA", _gepa, lambda rows: 400 + 4 * rows["dev"]),
     "bootstrap_random_search": Optimizer(
-        "dspy.teleprompt:BootstrapFewShotWithRandomSearch", _random_search, lambda rows: 19 * rows["dev"] + 100
+        "dspy.teleprompt:BootstrapFewShotWithRandomSearch",
+        _random_search,
+        lambda rows: 19 * rows["dev"] + 100,
+        resets=True,
     ),
     "simba": Optimizer(
         "dspy.teleprompt:SIMBA",

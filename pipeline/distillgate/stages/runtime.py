@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest import mock
 
 import dspy
 import orjson
@@ -17,6 +18,7 @@ from dspy.teleprompt import BootstrapFinetune, MIPROv2
 from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import AdapterParseError
 from dspy.utils.saving import get_dependency_versions
+from dspy.utils.unbatchify import Unbatchify
 
 from distillgate import calls
 from distillgate.calls import Call, Purpose, Scope
@@ -75,6 +77,8 @@ def prepared(task: Task) -> Iterator[None]:
         dspy.cache = Cache(enable_disk_cache=False, enable_memory_cache=False, disk_cache_dir=None)
         # without an own attribute, DSPy builds its cache when it is first asked for
         stack.callback(lambda: vars(dspy).pop("cache", None) if cache is None else setattr(dspy, "cache", cache))
+        # it asks in a thread of its own for whoever asked in the same tenth of a second: for no item, and never twice alike
+        stack.enter_context(mock.patch.object(Unbatchify, "__call__", lambda self, item: self.batch_fn([item])[0]))
         yield
 
 

@@ -63,6 +63,8 @@ def _check(config: Config, task: Task, train: Sequence[Any]) -> None:
     valid = set().union(*_parameters(load_object(OPTIMIZERS[name].kind, "optimizer"))) - OURS
     if unknown := sorted(settings.keys() - valid):
         raise ConfigError(f"optimizer_settings.{unknown[0]} is unknown to {name}; valid: {', '.join(sorted(valid))}")
+    if OPTIMIZERS[name].resets and TEACHER.model_of(config.profile).predictors:
+        raise ConfigError(f"{name} knows one model only, but the teacher's predictors have models of their own")
     check_demos(task, name, train)
 
 
@@ -103,8 +105,10 @@ def _compiled(context: Context, program: dspy.Module, name: str, settings: Mappi
     if BUDGETS & settings.keys():
         given["auto"] = None
     given |= settings
+    lm = {"lm": context.lm(TEACHER)} if optimizer.resets else {}
     making, compiling = ({key: value for key, value in given.items() if key in names} for names in _parameters(kind))
-    return kind(**making).compile(program, **compiling)
+    with dspy.context(**lm):
+        return kind(**making).compile(program, **compiling)
 
 
 def _parameters(kind: type) -> tuple[set[str], set[str]]:
