@@ -163,6 +163,8 @@ def _record(chosen: argparse.Namespace) -> int:
                 lifecycle.result(stage)
     finally:
         sys.stdout.write(made_review(lifecycle, before, chosen.review))
+    if lifecycle.tuned_model:
+        sys.stdout.write(f"{lifecycle.tuned_model}\n")  # whole: its owner needs the name
     return 0
 
 

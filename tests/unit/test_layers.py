@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "calls", "secrets.rules", "results.numbers", "results.findings", "tuning.endpoint_errors"),
     ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
     ("secrets.known", "parsing", "task", "tuning"),
-    ("config", "cassette", "golden", "results.scorecard"),
+    ("config", "cassette", "golden", "results.scorecard", "results.agreement"),
     ("stages.spec",),
     ("results.comparison", "money.prices", "stages"),
     ("run.paths", "results.baseline", "results.gates", "money.ledger", "tuning.openai_api"),

@@ -155,6 +155,10 @@ class Ledger:
             raise NotMeasuredError(
                 "break-even is not measured: no stage stands for the teacher or for the student; declare stands_for"
             )
+        if student.roles[:1] and student.roles[0].tuned:
+            raise NotMeasuredError(
+                "break-even is not measured: the student was tuned elsewhere, at a cost not known here"
+            )
         built_on: list[str] = list(student.needs)
         for name in built_on:  # grows while it is read
             built_on += [needed for needed in self._graph[name].needs if needed not in built_on]

@@ -53,9 +53,9 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
     try:
         for stage in ran:
             costs[stage] = ledger.cost_per_1000(stage)
-        economics = ledger.economics() if compared else None
         for stage in judged:
             metric_costs[stage] = ledger.metric_cost_per_1000(stage)
+        economics = ledger.economics() if compared else None
     except NotMeasuredError as error:
         unpriced = str(error)
     return Run(
@@ -71,6 +71,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         ledger=ledger.entries(),
         verdicts=tuple(verdicts[name] for name in gates if name in verdicts),
         unmeasured={name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
+        judged=lifecycle.judged(),
         labels=lifecycle.task.labels,
         inputs=lifecycle.task.inputs,
         rows={str(row["id"]): row for row in lifecycle.golden.test},

@@ -37,6 +37,7 @@ def as_json(run: Run) -> dict[str, Any]:
             },
             "ledger": {stage: dataclasses.asdict(entry) for stage, entry in run.ledger.items()},
             "unpriced": run.unpriced or None,
+            "judged": run.judged or None,
             "gates": [_gate(verdict) for verdict in run.verdicts],
         }
     )
@@ -106,6 +107,7 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "sure": gate.sure,
         "n": verdict.n,
         "needed": verdict.needed,
+        "judged": verdict.judged or None,
     }
 
 

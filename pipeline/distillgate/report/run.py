@@ -80,6 +80,9 @@ class Run:
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """Gate → why it was not measured."""
 
+    judged: str = ""
+    """The judge that scores rest on, and how far it agrees with people; empty where they rest on none."""
+
     labels: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     """The fields of a row that the program is called with; the first is the text that people look for."""

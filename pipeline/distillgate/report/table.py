@@ -93,7 +93,7 @@ def economics_lines(run: Run) -> list[str]:
     if run.metric_costs:
         each = ", ".join(f"{run.title(stage)} {dollars(cost)}" for stage, cost in run.metric_costs.items())
         lines.append(f"the metric's own calls cost, {PER_1000} and not counted above: {each}")
-    return [*lines, run.unpriced] if run.unpriced else lines
+    return [*lines, *([run.judged] if run.judged else []), *([run.unpriced] if run.unpriced else [])]
 
 
 def origin(run: Run) -> str:

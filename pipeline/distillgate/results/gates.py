@@ -60,6 +60,9 @@ class Verdict:
     advice: str = ""
     """What to do if the gate does not hold."""
 
+    judged: str = ""
+    """The judge that the value rests on, and how far it agrees with people; empty where it rests on none."""
+
     @property
     def state(self) -> State:
         """FAILED if the value is out of bounds or nan; UNDERPOWERED if only its interval is and must not be."""
@@ -91,7 +94,8 @@ class Verdict:
     def __str__(self) -> str:
         """The paragraph that a failing assertion shows."""
         sure = f", 95 % interval {self.interval}" if self.interval else ""
-        lines = [f"gate {self.gate.name} {self.state}: {self.shown} (must be {self.bound}; n = {self.n}{sure})"]
+        judged = f"; {self.judged}" if self.judged else ""
+        lines = [f"gate {self.gate.name} {self.state}: {self.shown} (must be {self.bound}; n = {self.n}{sure}{judged})"]
         if (needed := self.needed) is not None and needed > self.n:
             lines.append(f"underpowered: the interval crosses the bound; about {needed:,} items would decide")
         if not self.passed and self.misses:
@@ -119,18 +123,21 @@ class Measure:
     difference: bool
     """Whether the value may lie below 0, so that its bound may be a margin."""
 
+    by_metric: bool
+    """Whether the value follows from what the metric says of answers."""
+
 
 GATES: dict[str, Measure] = {}
 """What can be bounded, by the name that `[tool.distillgate.gates]` gives it; `gate` adds to it."""
 
 
 def gate(
-    name: str, has_interval: bool = True, difference: bool = False
+    name: str, has_interval: bool = True, difference: bool = False, by_metric: bool = True
 ) -> Callable[[Callable[[Gate, Measured], Verdict]], Callable[[Gate, Measured], Verdict]]:
     """Register the decorated function as what measures the gates called `name`."""
 
     def register(verdict: Callable[[Gate, Measured], Verdict]) -> Callable[[Gate, Measured], Verdict]:
-        GATES[name] = Measure(verdict, has_interval, difference)
+        GATES[name] = Measure(verdict, has_interval, difference, by_metric)
         return verdict
 
     return register
@@ -184,7 +191,7 @@ def _label_recall(bound: Gate, measured: Measured) -> Verdict:
     return replace(verdict, shown=f"{worst.label} {verdict.shown}")
 
 
-@gate("parse_failures")
+@gate("parse_failures", by_metric=False)
 def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
     card = measured.student()
     return _of_estimate(bound, card.parse_failures, [_named(i, measured) for i in card.items if i.parse_failure])
@@ -206,7 +213,7 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
 
 
-@gate("cost_reduction", has_interval=False)
+@gate("cost_reduction", has_interval=False, by_metric=False)
 def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     if compared.unpriced:
@@ -225,7 +232,7 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
 
 
-@gate("latency_ratio", has_interval=False)
+@gate("latency_ratio", has_interval=False, by_metric=False)
 def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     for role, card in (("teacher", compared.teacher), ("student", compared.student)):

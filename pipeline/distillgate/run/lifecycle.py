@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -9,21 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distillgate.cassette.tape import Tape
-from distillgate.errors import AbsentStageError, NotMeasuredError, StageError
+from distillgate.errors import AbsentStageError, GoldenDataError, NotMeasuredError, StageError
 from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results import gates
+from distillgate.results.agreement import Agreement
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
+from distillgate.results.numbers import decimal, span
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.recordings import Recordings
+from distillgate.run.tuned import TunedModels
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
 from distillgate.stages.context import Context
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
-from distillgate.task import Task, load_task
+from distillgate.task import Row, Task, load_task
 
 if TYPE_CHECKING:
     from distillgate.config import Config, Gate, Model
@@ -66,7 +70,10 @@ class Lifecycle:
         """Provenance of the tape of each stage that has run."""
         self.results: dict[str, Any] = {}
         """What each stage that has run came to."""
+        self.tuned_model = ""
+        """What to tell at the end of a recording: the whole name of the model that it tuned, which no tape holds."""
         self.tell = tell
+        self._tuned = TunedModels(config.root)
         self._stopped: dict[str, StageError] = {}
 
     @cached_property
@@ -141,7 +148,8 @@ class Lifecycle:
         Raises:
             NotMeasuredError: a price or the seconds behind it are not known.
         """
-        return gates.measure(gate, self)
+        verdict = gates.measure(gate, self)
+        return dataclasses.replace(verdict, judged=self.judged()) if gates.GATES[gate.name].by_metric else verdict
 
     def teacher(self) -> Scorecard:
         """The scorecard that stands for the teacher."""
@@ -154,6 +162,49 @@ class Lifecycle:
     def compared(self) -> Comparison:
         """The student against the teacher."""
         return self.comparison
+
+    def judged(self) -> str:
+        """What the verdicts that have been reached so far rest on, if that is a judge: `judged by MODEL, kappa …`."""
+        calls = [call for name in self.scorecards for call in self.ledger.calls[name]]
+        judges = sorted({call.model for call in calls if call.purpose == "metric" and call.completion_tokens})
+        if not judges:
+            return ""
+        by = f"judged by {', '.join(judges)}"
+        try:
+            found = self.agreement
+        except NotMeasuredError as error:
+            return f"{by}, {error}"
+        if found is None or not found.n:
+            return f"{by}, no human labels"
+        if math.isnan(found.kappa):
+            return f"{by}, kappa not defined: all verdicts and all {found.n} human labels are the same"
+        return f"{by}, kappa {decimal(found.kappa)} ({span(found.interval, decimal)}) against {found.n} human labels"
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """The verdicts of the evaluations that have run against people's; None where the settings name no field of them.
+
+        Raises:
+            GoldenDataError: a row's field holds no verdict of people.
+            NotMeasuredError: the metric grades, and nothing says from which score on an answer is right.
+        """
+        field = self.config.judge_labels
+        if not field:
+            return None
+        teacher = self.graph.standing_for(TEACHER)
+        said = {
+            (stage, str(row["id"])): label
+            for row in self.golden.test
+            for stage, label in _labels(row, field, teacher.name if teacher else "", self.graph).items()
+        }
+        items = {(name, item.id): item for name, card in self.scorecards.items() for item in card.items}
+        pairs = [(items[key].correct, label) for key, label in said.items() if key in items]
+        if any(correct is None for correct, _ in pairs):
+            raise NotMeasuredError(
+                "its agreement with human labels is not measured: the metric grades, and the task names no threshold from "
+                "which an answer is right"
+            )
+        return Agreement([(bool(correct), label) for correct, label in pairs])
 
     def about(self, item: str) -> str:
         """The first words of a test item."""
@@ -177,7 +228,10 @@ class Lifecycle:
             student, tell = STUDENT.model_of(self.profile), self.tell if recording else None
             return make_tuner(student, self.profile.finetuning, key(student), self.config.seed, tell, tape.supply)
 
-        return Context(stage, self.config, self.task, self.golden, tape, self.result, tuner, recording, key, self.tell)
+        tuned = self._tuned.get(self.task.name, self.profile.name) if recording else ""
+        return Context(
+            stage, self.config, self.task, self.golden, tape, self.result, tuner, recording, key, tuned, self.tell
+        )
 
     def _run(self, stage: Stage) -> Any:
         if stage.name in (*self.recordings.stages, *self.recordings.live):
@@ -211,6 +265,9 @@ class Lifecycle:
             raise
         if stage.tunes:
             self.ledger.add_training(stage.name, result.tuning)
+            if stage.name in self.recordings.stages:
+                self._tuned.keep(self.task.name, self.profile.name, result.tuning.tuned_model)
+                self.tuned_model = f"tuned model: {result.tuning.tuned_model} (kept in {self._tuned.path})"
         if stage.name in self.recordings.stages:
             for name, content in stage.artefacts(result).items():
                 # line by line, because a search through one long text takes its time
@@ -218,3 +275,16 @@ class Lifecycle:
                 write_atomically(self.artefacts / name, "\n".join(lines).encode())
                 self.tell(f"{stage.name}: see {self.artefacts / name}")
         return result
+
+
+def _labels(row: Row, field: str, teacher: str, graph: Graph) -> dict[str, bool]:
+    """Stage → people's verdict on its answer to a row."""
+    found = row.get(field)
+    labels = {} if found is None else found if isinstance(found, dict) else {teacher: found}
+    for stage, label in labels.items():
+        if not isinstance(label, bool) or stage not in {*graph, *graph.absent}:
+            raise GoldenDataError(
+                f"test row {row['id']!r}: {field} = {found!r} is no verdict of people; valid are true and false, of the "
+                f"answer of {teacher}, or a table from stages ({', '.join(graph.evaluations)}) to these"
+            )
+    return labels

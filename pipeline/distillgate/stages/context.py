@@ -65,6 +65,9 @@ class Context:
     key: Callable[[Model], str] = lambda model: NO_KEY
     """The API key of a model."""
 
+    tuned: str = ""
+    """The name of the model that was last tuned here, whole; empty where it is not known."""
+
     tell: Callable[[str], None] = lambda message: None
     """Says something to whoever watches a recording."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distillgate.errors import StageError
+from distillgate.secrets.known import scrubbed
 from distillgate.stages.optimize import check_teacher, teacher_of
 from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Role, Stage
 
@@ -39,12 +40,16 @@ def _optimized(context: Context) -> dspy.Module:
 def _distilled(context: Context) -> dspy.Module:
     program: dspy.Module = context.result("distill").program.deepcopy()
     for predictor in program.predictors():
-        if context.recording and "[secret:" in predictor.lm.model:
-            raise StageError(
-                f"the tuned model cannot be called: its name stands on the tape without its secret part "
-                f"({predictor.lm.model}). Record 'distill' in the same run, or leave {context.stage.name!r} out"
-            )
-        predictor.lm = predictor.lm.copy(api_key=context.key(STUDENT.model_of(context.config.profile)))
+        masked, name = predictor.lm.model, predictor.lm.model
+        if context.recording and "[secret:" in masked:
+            name = f"{masked.partition('/')[0]}/{context.tuned}"
+            if scrubbed(name) != scrubbed(masked):
+                raise StageError(
+                    f"the tuned model cannot be called: its name stands on the tape without its secret part ({masked}), "
+                    "and .distillgate/tuned-models.json, which holds it where it was recorded, does not know it. Record "
+                    f"'distill' in the same run, or leave {context.stage.name!r} out"
+                )
+        predictor.lm = predictor.lm.copy(model=name, api_key=context.key(STUDENT.model_of(context.config.profile)))
     return program
 
 

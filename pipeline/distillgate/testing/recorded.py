@@ -72,6 +72,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     text = made_review(config.stash[LIFECYCLE], config.stash[BEFORE], Path(folder) if folder else None)
     if config.get_verbosity() >= 0:
         terminalreporter.write(text)
+    if tuned := config.stash[LIFECYCLE].tuned_model:
+        terminalreporter.write_line(tuned)  # whole: its owner needs the name
 
 
 def progress_of(config: pytest.Config, tell: Callable[[str], None]) -> Callable[[Figures | None], None]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from distillgate.errors import CassetteMissError, DistillgateError
+from distillgate.errors import AbsentStageError, CassetteMissError, DistillgateError
 from distillgate.golden import Golden
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
@@ -49,7 +49,10 @@ def markers_of(graph: Mapping[str, Stage]) -> dict[str, str]:
 def fixtures_of(graph: Graph) -> ModuleType:
     """A plugin with a session fixture for each stage, which gives the stage's result."""
     plugin = ModuleType("fixtures of stages")
-    for stage in graph.values():
+    from distillgate.stages import STAGES
+
+    stages = [*graph.values(), *(stage for stage in STAGES if stage.name in graph.absent)]
+    for stage in stages:
         setattr(plugin, stage.fixture, pytest.fixture(scope="session", name=stage.fixture)(_of(stage)))
     return plugin
 
@@ -66,13 +69,16 @@ def _of(stage: Stage) -> Callable[[Lifecycle], Any]:
 def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     """Run `compute`; our own errors fail the test with their message and no traceback.
 
-    An unfinished recording skips instead, if `[tool.distillgate]` says `unfinished = "skip"`.
+    An unfinished recording skips instead, if `[tool.distillgate]` says `unfinished = "skip"`; so does what the profile
+    does without.
     """
     try:
         return compute()
     except DistillgateError as caught:
         error = caught  # reported below, outside of the handler, so that no traceback is chained to it
     if isinstance(error, UnfinishedRecordingError) and lifecycle.config.skip_unfinished:
+        pytest.skip(str(error))
+    if isinstance(error, AbsentStageError):
         pytest.skip(str(error))
     pytest.fail(f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}", pytrace=False)
 

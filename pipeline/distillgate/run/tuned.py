@@ -1,0 +1,51 @@
+"""The names of tuned models: tapes hold them without their secret part, git ignores this file, their owner needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from distillgate.errors import ConfigError
+from distillgate.files import write_atomically
+
+
+class TunedModels:
+    """`.distillgate/tuned-models.json` of a project: `task/profile` → the name under which the endpoint serves it."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the project's folder."""
+        self.path = root / ".distillgate" / "tuned-models.json"
+
+    def get(self, task: str, profile: str) -> str:
+        """The model that was last tuned here; empty where none was.
+
+        Raises:
+            ConfigError: the file holds no such names.
+        """
+        return self._names().get(f"{task}/{profile}", "")
+
+    def keep(self, task: str, profile: str, name: str) -> None:
+        """Note a tuned model, and keep the folder out of git.
+
+        Raises:
+            ConfigError: the file holds no such names.
+        """
+        names = self._names() | {f"{task}/{profile}": name}
+        write_atomically(self.path, orjson.dumps(names, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        ignoring = self.path.with_name(".gitignore")
+        if not ignoring.exists():
+            write_atomically(ignoring, b"*\n")
+
+    def _names(self) -> dict[str, str]:
+        try:
+            names = orjson.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise ConfigError(f"{self.path} cannot be read: {error}. Mend it, or remove it") from error
+        if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+            raise ConfigError(
+                f"{self.path} is no table from task/profile to the name of a model. Mend it, or remove it"
+            )
+        return names
