@@ -8,9 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Purpose = Literal["program", "metric", "optimizer", "training"]
+Purpose = Literal["program", "metric", "optimizer", "training", "setup"]
 """Why a call is made: the program answers an item; the metric judges an answer (an LM judge, embeddings); the optimizer
-searches a prompt; the teacher makes training traces."""
+searches a prompt; the teacher makes training traces; the program is made (the index of a retriever is embedded)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distillgate.calls import scope
 from distillgate.cassette.tape import Tape
 from distillgate.errors import AbsentStageError, GoldenDataError, NotMeasuredError, StageError
 from distillgate.files import write_atomically
@@ -30,6 +31,8 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
 from distillgate.task import Row, Task, load_task
 
 if TYPE_CHECKING:
+    import dspy
+
     from distillgate.config import Config, Gate, Model
     from distillgate.tuning import Tuner
 
@@ -70,6 +73,8 @@ class Lifecycle:
         """Provenance of the tape of each stage that has run."""
         self.results: dict[str, Any] = {}
         """What each stage that has run came to."""
+        self.plain: dict[str, Any] = {}
+        """The state of the program as it is written, once a stage has made it: to make it may take calls."""
         self.tuned_model = ""
         """What to tell at the end of a recording: the whole name of the model that it tuned, which no tape holds."""
         self.tell = tell
@@ -182,7 +187,7 @@ class Lifecycle:
 
     @property
     def agreement(self) -> Agreement | None:
-        """The verdicts of the evaluations that have run against people's; None where the settings name no field of them.
+        """The verdicts of the evaluations that have run against people's; None where the settings name no such field.
 
         Raises:
             GoldenDataError: a row's field holds no verdict of people.
@@ -201,8 +206,8 @@ class Lifecycle:
         pairs = [(items[key].correct, label) for key, label in said.items() if key in items]
         if any(correct is None for correct, _ in pairs):
             raise NotMeasuredError(
-                "its agreement with human labels is not measured: the metric grades, and the task names no threshold from "
-                "which an answer is right"
+                "its agreement with human labels is not measured: the metric grades, and the task names no threshold "
+                "from which an answer is right"
             )
         return Agreement([(bool(correct), label) for correct, label in pairs])
 
@@ -229,8 +234,16 @@ class Lifecycle:
             return make_tuner(student, self.profile.finetuning, key(student), self.config.seed, tell, tape.supply)
 
         tuned = self._tuned.get(self.task.name, self.profile.name) if recording else ""
+
+        def program() -> dspy.Module:
+            with scope(purpose="setup"):
+                made = self.task.program()
+            self.plain = self.plain or made.dump_state()
+            return made
+
+        task = dataclasses.replace(self.task, program=program)
         return Context(
-            stage, self.config, self.task, self.golden, tape, self.result, tuner, recording, key, tuned, self.tell
+            stage, self.config, task, self.golden, tape, self.result, tuner, recording, key, tuned, self.tell
         )
 
     def _run(self, stage: Stage) -> Any:
@@ -246,7 +259,7 @@ class Lifecycle:
             with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self.task):
                 self.headers[stage.name] = dict(tape.header)
                 result = stage.run(self._context(stage, tape))
-                if stage.evaluates and any(not call.item for call in tape.calls):
+                if stage.evaluates and any(not call.item and call.purpose != "setup" for call in tape.calls):
                     raise StageError(
                         f"stage {stage.name!r} made calls that belong to no item, because the program makes them in "
                         "threads of its own: their cost would be lost. Use dspy.Parallel or asyncio in the program"
@@ -284,7 +297,7 @@ def _labels(row: Row, field: str, teacher: str, graph: Graph) -> dict[str, bool]
     for stage, label in labels.items():
         if not isinstance(label, bool) or stage not in {*graph, *graph.absent}:
             raise GoldenDataError(
-                f"test row {row['id']!r}: {field} = {found!r} is no verdict of people; valid are true and false, of the "
-                f"answer of {teacher}, or a table from stages ({', '.join(graph.evaluations)}) to these"
+                f"test row {row['id']!r}: {field} = {found!r} is no verdict of people; valid are true and false, of "
+                f"the answer of {teacher}, or a table from stages ({', '.join(graph.evaluations)}) to these"
             )
     return labels

@@ -1,4 +1,4 @@
-"""The names of tuned models: tapes hold them without their secret part, git ignores this file, their owner needs them."""
+"""The names of tuned models, which their owner needs: tapes mask a part of them, and git ignores the file."""
 
 from __future__ import annotations
 

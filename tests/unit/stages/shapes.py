@@ -59,18 +59,21 @@ def look_up(number: str) -> str:
 
 
 class Retrieving(dspy.Module):
-    """Shows what an embedding model finds; the endpoint is that of the predictor's model."""
+    """Shows what an embedding model finds; the index is made with the program."""
+
+    base = ""
+    """URL of the endpoint that embeds."""
 
     corpus = tuple(f"{number:02} is {colour(number)}" for number in range(4))
 
     def __init__(self) -> None:
         super().__init__()
         self.ask = dspy.Predict("context, question -> answer")
+        embedder = dspy.Embedder("openai/embedding", api_base=self.base, api_key="none", caching=False)
+        self.search = dspy.retrievers.Embeddings(list(self.corpus), embedder, k=2)
 
     def forward(self, question: str) -> dspy.Prediction:
-        base = (self.ask.lm or dspy.settings.lm).kwargs["api_base"]
-        embedder = dspy.Embedder("openai/embedding", api_base=base, api_key="none", caching=False)
-        found = dspy.retrievers.Embeddings(list(self.corpus), embedder, k=2)(question)
+        found = self.search(question)
         return self.ask(context="; ".join(found.passages), question=question)
 
 
