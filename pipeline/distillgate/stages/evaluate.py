@@ -45,7 +45,7 @@ def _distilled(context: Context) -> dspy.Module:
             name = f"{masked.partition('/')[0]}/{context.tuned}"
             if scrubbed(name) != scrubbed(masked):
                 raise StageError(
-                    f"the tuned model cannot be called: its name stands on the tape without its secret part ({masked}), "
+                    f"the tuned model cannot be called: its name stands on the tape without a part of it ({masked}), "
                     "and .distillgate/tuned-models.json, which holds it where it was recorded, does not know it. Record "
                     f"'distill' in the same run, or leave {context.stage.name!r} out"
                 )

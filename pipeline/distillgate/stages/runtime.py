@@ -77,8 +77,10 @@ def prepared(task: Task) -> Iterator[None]:
         dspy.cache = Cache(enable_disk_cache=False, enable_memory_cache=False, disk_cache_dir=None)
         # without an own attribute, DSPy builds its cache when it is first asked for
         stack.callback(lambda: vars(dspy).pop("cache", None) if cache is None else setattr(dspy, "cache", cache))
-        # it asks in a thread of its own for whoever asked in the same tenth of a second: for no item, and never twice alike
+        # a retriever's queue asks in a thread of its own for all that came within a tenth of a second: for no item, and
+        # never twice alike; and a copy of it that cannot be made whole breaks
         stack.enter_context(mock.patch.object(Unbatchify, "__call__", lambda self, item: self.batch_fn([item])[0]))
+        stack.enter_context(mock.patch.object(Unbatchify, "__deepcopy__", lambda self, memo: self, create=True))
         yield
 
 
