@@ -61,6 +61,21 @@ def test_an_lm_with_a_cache_of_its_own_is_asked_each_time(asked_before):
     assert engine.order == ["q07", "q07"]
 
 
+def test_an_embedder_with_a_cache_of_its_own_is_asked_each_time():
+    asked = []
+
+    def embed(texts, **options):
+        asked.extend(texts)
+        return [[1.0, 0.0] for _ in texts]
+
+    embedder = dspy.Embedder(embed, caching=True)
+    embedder(["a cached text"])
+    with prepared(task()):
+        embedder(["a cached text"])
+        embedder(["a cached text"])
+    assert asked == ["a cached text"] * 3
+
+
 @pytest.mark.parametrize("leave", [lambda: None, lambda: 1 / 0], ids=["as planned", "by an error"])
 def test_dspy_is_as_it_was_afterwards(leave):
     def state():
