@@ -93,9 +93,9 @@ def test_slow_events_are_recorded_whole_and_replayed_in_their_pieces(endpoint, t
 
 def test_a_stream_that_does_not_say_what_it_used_is_an_error(endpoint, tmp_path):
     endpoint.ending, endpoint.pause = "uncounted", 0
-    with pytest.raises(openai.OpenAIError, match="does not say what it used"):
-        with recording(tmp_path / "teacher.jsonl", {}, Redactor(), Judging()):
-            said(endpoint.url)
+    refused = pytest.raises(openai.OpenAIError, match="does not say what it used")
+    with refused, recording(tmp_path / "teacher.jsonl", {}, Redactor(), Judging()):
+        said(endpoint.url)
 
 
 @pytest.mark.parametrize("ending", ["dropped", "cut off"])

@@ -45,8 +45,8 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
     """What terminal, Markdown and JSON show; `why` says why gates could not be measured, others were not asked for."""
     gates, graph, ledger = lifecycle.config.gates, lifecycle.graph, lifecycle.ledger
     ran = {stage: lifecycle.scorecards[stage] for stage in graph.evaluations if stage in lifecycle.scorecards}
-    standing = [stage.name for stage in graph.values() if stage.stands_for is not None]
-    compared = lifecycle.comparison if standing and set(standing) <= ran.keys() else None
+    standing = [found.name for role in (TEACHER, STUDENT) if (found := graph.standing_for(role))]
+    compared = lifecycle.comparison if len(standing) == 2 and set(standing) <= ran.keys() else None
     judged = [stage for stage in ran if any(call.purpose == "metric" for call in ledger.calls[stage])]
     costs, metric_costs = dict.fromkeys(ran, math.nan), dict.fromkeys(judged, math.nan)
     economics, unpriced = None, ""

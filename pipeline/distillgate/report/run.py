@@ -124,7 +124,9 @@ class Run:
 
     @cached_property
     def decision(self) -> Decision:
-        """Whether the student may replace the teacher."""
+        """Whether the student may replace the teacher; of a profile without a student, whether its gates hold."""
+        if not any(stage.roles[:1] == (STUDENT,) for stage in self.graph.values()):
+            return decide_alone(self.verdicts)
         return decide(self.comparison, self.verdicts, self.unmeasured, self.quality)
 
     @property
@@ -142,6 +144,18 @@ def pictured(graph: Graph, role: Role, ran: Container[str]) -> str:
         return standing.name
     own = [name for name in graph.evaluations if name in ran and graph[name].roles[:1] == (role,)]
     return own[-1] if own else ""
+
+
+def decide_alone(verdicts: Sequence[Verdict]) -> Decision:
+    """No if a gate fails; open if one is not certain enough, or none was measured; else yes."""
+    why = ("the profile names no student, so that nothing is compared",)
+    failed = ", ".join(verdict.gate.name for verdict in verdicts if verdict.state == "FAILED")
+    weak = ", ".join(verdict.gate.name for verdict in verdicts if verdict.state == "UNDERPOWERED")
+    if failed:
+        return Decision("no", f"No: missed: {failed}", why)
+    if weak or not verdicts:
+        return Decision("open", f"Not decided: {f'too few items to be sure of {weak}' if weak else 'no gate'}", why)
+    return Decision("yes", f"Yes: {'the gate holds' if len(verdicts) == 1 else f'all {len(verdicts)} gates hold'}", why)
 
 
 def decide(

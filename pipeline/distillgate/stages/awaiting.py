@@ -24,7 +24,14 @@ def synchronous(program: dspy.Module) -> dspy.Module:
 @functools.cache
 def _with_forward(kind: Any) -> type:
     def forward(self: Any, **inputs: Any) -> Any:
-        return awaited(self.aforward(**inputs))
+        import dspy
+
+        trace = dspy.settings.trace
+        before = len(trace or ())
+        answer = awaited(self.aforward(**inputs))
+        if trace:  # concurrent calls end in any order, and demonstrations are chosen by it
+            trace[before:] = sorted(trace[before:], key=lambda call: (str(call[0].signature), repr(call[1])))
+        return answer
 
     # the names let DSPy find the program's source, which proposals are made from
     kept = {name: vars(kind)[name] for name in ("__module__", "__doc__", "__firstlineno__") if name in vars(kind)}

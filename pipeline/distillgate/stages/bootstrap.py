@@ -171,7 +171,7 @@ class _Rows:
         )
 
     def of(self, trace: Sequence[tuple[Any, dict[str, Any], Any]]) -> list[dict[str, Any]]:
-        """The rows of one trace, in the order of its calls."""
+        """The rows of one trace, ordered by what they say: concurrent calls end in any order."""
         rows = []
         for predictor, *call in trace:
             if (name := getattr(predictor, NAME, "")) not in self._signatures:
@@ -180,7 +180,7 @@ class _Rows:
                     "student can be tuned for. Make it an attribute of the program in __init__"
                 )
             rows.append(self._row(self._signatures[name], *call))
-        return rows
+        return sorted(rows, key=lambda row: orjson.dumps(row))
 
     def _row(self, signature: Any, inputs: Mapping[str, Any], outputs: Any) -> dict[str, Any]:
         messages = self._adapter.format(signature, [], dict(inputs))

@@ -46,8 +46,8 @@ def _distilled(context: Context) -> dspy.Module:
             if scrubbed(name) != scrubbed(masked):
                 raise StageError(
                     f"the tuned model cannot be called: its name stands on the tape without a part of it ({masked}), "
-                    "and .distillgate/tuned-models.json, which holds it where it was recorded, does not know it. Record "
-                    f"'distill' in the same run, or leave {context.stage.name!r} out"
+                    "and .distillgate/tuned-models.json, which holds it where it was recorded, does not know it. "
+                    f"Record 'distill' in the same run, or leave {context.stage.name!r} out"
                 )
         predictor.lm = predictor.lm.copy(model=name, api_key=context.key(STUDENT.model_of(context.config.profile)))
     return program

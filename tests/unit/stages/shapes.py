@@ -110,7 +110,8 @@ class Seeing(dspy.Module):
         self.ask = dspy.Predict(dspy.Signature(fields))
 
     def forward(self, question: str) -> dspy.Prediction:
-        dot = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+        png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+        dot = f"data:image/png;base64,{png}"
         return self.ask(picture=dspy.Image(url=dot), question=question)
 
 

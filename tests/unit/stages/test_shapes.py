@@ -12,6 +12,7 @@ pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extr
 from distillgate.checks.profile import check_files
 from distillgate.config import Gate, load_config
 from distillgate.errors import ConfigError, NotMeasuredError, StageError
+from distillgate.report.gather import summarised
 from distillgate.results.findings import errors
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.task import Task
@@ -259,7 +260,7 @@ def test_without_an_optimizer_the_plain_teacher_stands_for_the_teacher_and_teach
 
 
 def test_a_saved_program_is_the_teacher_and_costs_nothing(make):
-    recorded, _ = make.recorded(shaped(shapes.Plain), project=f'optimizer = "shaped:own"', own=own)
+    recorded, _ = make.recorded(shaped(shapes.Plain), project='optimizer = "shaped:own"', own=own)
     instructions = recorded.result("optimize").predictors()[0].signature.instructions
     again, endpoint = make.recorded(shaped(shapes.Plain), project='optimizer = "saved"')
     assert again.graph.names == ("teacher", "optimized", "student", "distill", "distilled")
@@ -273,6 +274,9 @@ def test_a_profile_of_a_teacher_alone_is_evaluated(make):
     assert recorded.graph.names == ("teacher",)
     gate = dataclasses.replace(GATE, name="teacher_accuracy")
     assert recorded.verdict(gate).passed
+    run = summarised(recorded, {"teacher_accuracy": recorded.verdict(gate)})
+    assert (run.decision.state, run.comparison) == ("open", None)  # the settings bound nothing
+    assert dataclasses.replace(run, verdicts=(recorded.verdict(gate),)).decision.state == "yes"
     with pytest.raises(StageError, match="names none"):
         recorded.verdict(dataclasses.replace(GATE, name="retention"))
     with pytest.raises(StageError, match="no stage 'distill' here: profile 'loopback' names no student"):
