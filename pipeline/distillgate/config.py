@@ -7,7 +7,7 @@ import datetime
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -222,6 +222,8 @@ class Profile(Table):
         priced = [model.model for model in self.models_of(ROLES) if model.price]
         if self.machine_usd_per_hour is not None and priced:
             raise ValueError(f"has two prices for {priced[0]}: machine_usd_per_hour and a price per token; keep one")
+        if self.machine_usd_per_hour is not None and self.finetuning.usd_per_million_tokens is not None:
+            raise ValueError("has two prices for training: machine_usd_per_hour and usd_per_million_tokens; keep one")
         return self
 
 
@@ -274,9 +276,6 @@ class Config(Table):
     golden: Folder = Field(default="golden", validate_default=True)
     cassettes: Folder = Field(default="cassettes", validate_default=True)
     seed: Whole = 9
-    unfinished: Literal["fail", "skip"] = "fail"
-    """What tests do where a recording was begun but not finished."""
-
     tape_budget_mb: Positive = 5.0
     """Megabytes (10⁶ bytes) that the tapes of one profile may take up in the repository."""
 
@@ -314,11 +313,6 @@ class Config(Table):
             return profile.optimizer, profile.optimizer_settings or {}
         given = profile.optimizer_settings
         return self.optimizer, self.optimizer_settings if given is None else given
-
-    @property
-    def skip_unfinished(self) -> bool:
-        """Whether tests skip, instead of failing, where a recording was begun but not finished."""
-        return self.unfinished == "skip"
 
     def check_gates(
         self, valid: Iterable[str], without_interval: Collection[str], differences: Collection[str] | None = None

@@ -85,7 +85,7 @@ def test_no_report_of_a_test_tells_a_secret(pytester):
     pytester.makepyfile(test_trouble=TROUBLE, test_import=IMPORT)
     (pytester.path / "planted").write_text(ALL, "utf-8")
     options = ["-rA", "--showlocals", "--continue-on-collection-errors", "--junitxml=junit.xml", "-p", "no:randomly"]
-    result = pytester.runpytest("-vv", *options)
+    result = pytester.runpytest("-vv", *options, "test_trouble.py", "test_import.py")
     result.assert_outcomes(failed=7, skipped=1, errors=2)
     shown = f"{result.stdout}\n{result.stderr}\n{(pytester.path / 'junit.xml').read_text('utf-8')}"
     assert survivors(shown) == []

@@ -5,10 +5,6 @@ import pytest
 pytestmark = pytest.mark.latency
 
 
-def test_student_is_faster(gate):
-    gate("latency_ratio")
-
-
 @pytest.mark.parametrize("stage", ["optimized", "distilled"])
 def test_latency_is_measured_over_calls_made_alone(latency_benchmark, lifecycle, stage):
     assert latency_benchmark(stage).n >= lifecycle.profile.alone

@@ -92,7 +92,16 @@ def project(recorded, pytester, monkeypatch):
     for name in ("CI", "DISTILLGATE_PROFILE", "GITHUB_STEP_SUMMARY", "PYTEST_XDIST_WORKER", "CLOUD_KEY"):
         monkeypatch.delenv(name, raising=False)
     shutil.copytree(recorded, pytester.path, dirs_exist_ok=True)
+    path = pytester.path / "pyproject.toml"
+    # a run over single files leaves out the claims of the settings, which tests/plugin/test_claims.py is about
+    path.write_text(path.read_text("utf-8").replace("no:randomly", "no:randomly test_gates.py"), "utf-8")
     return pytester
+
+
+@pytest.fixture
+def every_file(settings):
+    """Let a run without arguments take the whole project, as it does for users."""
+    settings(" test_gates.py", "")
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_another_test_set_is_no_drift(project, baseline):
     project.runpytest("-k", "accepted").stdout.fnmatch_lines(["student: the test set changed*n = 11; now*n = 12*"])
 
 
+@pytest.mark.usefixtures("every_file")
 def test_drift_names_the_gates_that_moved(project):
     folder = project.path / "golden" / "news" / "loopback" / "baseline"
     project.makepyfile(

@@ -26,11 +26,6 @@ def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
     assert 0 < float(numbers["teacher_accuracy.value"]) < 0.99
 
 
-def test_a_gate_that_is_not_bounded_skips(project, settings):
-    settings("retention = { min = 0.90 }\n", "")
-    project.runpytest("-k", "retention", "-rs").stdout.fnmatch_lines(["*no bound for retention in*"])
-
-
 def test_an_unknown_gate_is_said_before_any_test_runs(project, settings):
     settings("retention = { min = 0.90 }", "retentoin = { min = 0.90 }")
     result = project.runpytest()

@@ -21,7 +21,7 @@ def test_again(again_scorecard, latency_benchmark):
 
 
 @pytest.fixture
-def own(project, settings, serve):
+def own(project, settings, serve, every_file):
     """The project with a seventh stage, recorded."""
     serve(Endpoint())
     (project.path / "mine.py").write_text(STAGE, "utf-8")
@@ -36,8 +36,10 @@ def own(project, settings, serve):
 def test_it_is_in_table_page_json_check_fixtures_and_markers(own, monkeypatch, capsys):
     from distillgate.cli import main
 
-    result = own.runpytest("--distill-report", "out", "--distill-report-json", "out.json", "-m", "again")
-    result.assert_outcomes(passed=1, deselected=6)
+    result = own.runpytest(
+        "--distill-report", "out", "--distill-report-json", "out.json", "-m", "again", "test_again.py"
+    )
+    result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([" second look *"])
     page = (own.path / "out" / "index.html").read_text("utf-8")
     assert "second look" in page

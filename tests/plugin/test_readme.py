@@ -39,7 +39,7 @@ def tickets(pytester, monkeypatch):
 
 
 def test_its_data_is_valid_and_its_gate_asks_for_the_recording(tickets):
-    result = tickets.runpytest()
+    result = tickets.runpytest("test_gates.py")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["profile 'mine' has no recording *set OPENAI_API_KEY, then run: distillgate record*"])
 

@@ -37,6 +37,7 @@ def test_a_run_of_one_stage_has_a_page_of_it(project):
     assert "this run compares no student" in (project.path / "out" / "index.html").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("every_file")
 def test_a_run_without_stages_writes_nothing(project, job_summary):
     project.makepyfile(test_plain="def test_plain(): pass")
     result = project.runpytest("--distill-report", "out", "test_plain.py")
@@ -58,6 +59,7 @@ def test_a_folder_that_is_a_file_is_refused_before_a_test_runs(project):
     result.stderr.fnmatch_lines(["*the report cannot be written to out/deep: out is no folder; name another folder"])
 
 
+@pytest.mark.usefixtures("every_file")
 def test_a_report_that_cannot_be_written_fails_the_run_and_lets_it_end(project):
     project.makepyfile(test_taken="import pytest\n\n@pytest.mark.student\ndef test_taken(): open('out', 'w').close()")
     result = project.runpytest("--distill-report", "out", "-m", "student", "--durations=1")

@@ -95,7 +95,7 @@ def test_folders_are_taken_from_the_root_of_the_project(root):
 
 
 def test_changing_a_value_keeps_all_others(root):
-    write(root, 'golden = "data"\nreplay_programs = ["git"]\nunfinished = "skip"')
+    write(root, 'golden = "data"\nreplay_programs = ["git"]\ntape_budget_mb = 7')
     settings = load_config(root)
     changed = dataclasses.replace(settings, max_cost=2.0)
     assert changed.max_cost == 2.0
@@ -144,14 +144,6 @@ def test_a_profile_carries_prices_retirement_and_tuning(root):
     assert (profile.num_threads, teacher.temperature) == (2, 1.0)
     assert (profile.finetuning.suffix, profile.finetuning.poll_seconds) == ("mine", 5.0)
     assert profile.finetuning.hyperparameters == {"n_epochs": 3}
-
-
-@pytest.mark.parametrize(
-    ("line", "skips"), [("", False), ('unfinished = "fail"', False), ('unfinished = "skip"', True)]
-)
-def test_unfinished_recordings_fail_unless_the_table_says_skip(root, line, skips):
-    write(root, line)
-    assert load_config(root).skip_unfinished is skips
 
 
 @pytest.mark.parametrize(("line", "budget"), [("", 5.0), ("tape_budget_mb = 12", 12.0)], ids=["default", "table"])

@@ -44,8 +44,9 @@ def check_files(config: Config, task: str, graph: Graph, today: datetime.date | 
 def check(config: Config, graph: Graph, replay: bool = False, today: datetime.date | None = None) -> list[Finding]:
     """Everything that is wrong with the tapes of the chosen profile; no model is called.
 
-    Prompts are compared where the cheap checks found no error, for that takes DSPy. With `replay`, every recorded
-    stage is replayed as well, except those of which an error is known and those that build on them.
+    Prompts, and then the files that stages saved, are compared where the cheap checks found no error, for that takes
+    DSPy and a replay of these stages. With `replay`, every recorded stage is replayed, except those of which an error
+    is known and those that build on them.
 
     Raises:
         ConfigError: the task that the settings name cannot be loaded.
@@ -60,10 +61,26 @@ def check(config: Config, graph: Graph, replay: bool = False, today: datetime.da
         findings = _check_shelf(shelf, today)
     if not errors(findings):
         findings += changed_prompts(shelf, lifecycle.task, lifecycle.artefacts)
+    if not errors(findings):
+        findings += altered_artefacts(lifecycle, shelf)
     stopped = any(finding.kind in STOPS and not finding.stages for finding in findings)
     if replay and not stopped:
         findings += replayed(lifecycle, {stage for finding in errors(findings) for stage in finding.stages})
     return findings
+
+
+def altered_artefacts(lifecycle: Lifecycle, shelf: Shelf) -> Iterator[Finding]:
+    """Files that stages saved and that are not what their replay makes; such stages are replayed for it."""
+    for name, stage in lifecycle.graph.items():
+        if stage.artefacts is None or not lifecycle.recordings.path(name).exists():
+            continue
+        try:
+            for path, difference in lifecycle.altered(name):
+                shown = shelf.shown(path)
+                message = f"{shown} is not what the recording made: {difference}"
+                yield Finding("altered", "error", (name,), message, f"git restore {shown}")
+        except DistillgateError as error:
+            yield Finding(_kind(error), "error", (name,), str(error), lifecycle.recordings.remedy(name))
 
 
 def replayed(lifecycle: Lifecycle, known: Collection[str]) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def unrecorded(shelf: Shelf) -> Iterator[Finding]:
         stages = () if none else lacking
         yield Finding(
             "unfinished",
-            "warning" if shelf.config.skip_unfinished else "error",
+            "error",
             stages,
             f"the recording is unfinished; {kept} calls of what is missing are kept and not made again",
             recordings.remedy(*stages),

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from distillgate.errors import NotMeasuredError
+from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
 from distillgate.results.gates import Verdict
 from distillgate.stages.spec import STUDENT, TEACHER
@@ -71,6 +72,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         ledger=ledger.entries(),
         verdicts=tuple(verdicts[name] for name in gates if name in verdicts),
         unmeasured={name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
+        moved=moved(lifecycle.config, lifecycle.task.name),
         judged=lifecycle.judged(),
         labels=lifecycle.task.labels,
         inputs=lifecycle.task.inputs,

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.table import economics_lines, figures, headings, origin, secondary_metrics
 from distillgate.results.numbers import NONE, count, points, probability
@@ -29,6 +30,7 @@ def as_markdown(run: Run) -> str:
         _stages(run),
         _gates(run),
         *map(_text, [*_compared(run), *economics_lines(run)]),
+        _moved(run),
         *_folds(run),
         f"<sub>{_text(origin(run))}</sub>" if run.scorecards else "",
     ]
@@ -48,6 +50,11 @@ def _gates(run: Run) -> str:
     ]
     rows += [[name.replace("_", " "), "not measured", NONE, NONE, reason] for name, reason in run.unmeasured.items()]
     return _table(["gate", "", "value", "must be", "95 % interval"], rows) if run.verdicts else ""
+
+
+def _moved(run: Run) -> str:
+    head, *lines = moved_lines(run.moved) or [""]
+    return "\n".join([f"**{_text(head)}**", "", *(f"- {_text(line)}" for line in lines)]) if lines else ""
 
 
 def _compared(run: Run) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from distillgate.report.moved import Moved
 from distillgate.results.comparison import Comparison
 from distillgate.results.numbers import percent, span
 from distillgate.results.scorecard import Scorecard
@@ -79,6 +80,9 @@ class Run:
     verdicts: tuple[Verdict, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """Gate → why it was not measured."""
+
+    moved: Moved | None = None
+    """What differs from the merge base of what the run is judged by; None where git knows no other commit."""
 
     judged: str = ""
     """The judge that scores rest on, and how far it agrees with people; empty where they rest on none."""

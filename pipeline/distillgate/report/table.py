@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 
+from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.results.numbers import NONE, count, decimal, dollars, percent, probability, ratio, seconds, span
 
@@ -53,7 +54,8 @@ def ending(run: Run) -> str:
     for why in dict.fromkeys(run.unmeasured.values()):
         names = ", ".join(name for name, reason in run.unmeasured.items() if reason == why)
         gates.append(f"not measured: {names} ({why})")
-    return _wrapped(run.decision.headline) + lifecycle_table(run) + "".join(map(_wrapped, gates))
+    lines = [*gates, *moved_lines(run.moved)]
+    return _wrapped(run.decision.headline) + lifecycle_table(run) + "".join(map(_wrapped, lines))
 
 
 def lifecycle_table(run: Run, width: int = WIDTH) -> str:

@@ -126,18 +126,29 @@ class Measure:
     by_metric: bool
     """Whether the value follows from what the metric says of answers."""
 
+    role: str
+    """The role that it is about, whose stage's marker its test carries."""
+
+    marker: str
+    """pytest's marker of its test, besides that of the role's stage; empty where it has none of its own."""
+
 
 GATES: dict[str, Measure] = {}
 """What can be bounded, by the name that `[tool.distillgate.gates]` gives it; `gate` adds to it."""
 
 
 def gate(
-    name: str, has_interval: bool = True, difference: bool = False, by_metric: bool = True
+    name: str,
+    has_interval: bool = True,
+    difference: bool = False,
+    by_metric: bool = True,
+    role: str = "student",
+    marker: str = "",
 ) -> Callable[[Callable[[Gate, Measured], Verdict]], Callable[[Gate, Measured], Verdict]]:
     """Register the decorated function as what measures the gates called `name`."""
 
     def register(verdict: Callable[[Gate, Measured], Verdict]) -> Callable[[Gate, Measured], Verdict]:
-        GATES[name] = Measure(verdict, has_interval, difference, by_metric)
+        GATES[name] = Measure(verdict, has_interval, difference, by_metric, role, marker)
         return verdict
 
     return register
@@ -166,7 +177,7 @@ def measure(bound: Gate, measured: Measured) -> Verdict:
     return GATES[bound.name].verdict(bound, measured)
 
 
-@gate("teacher_accuracy")
+@gate("teacher_accuracy", role="teacher")
 def _teacher_accuracy(bound: Gate, measured: Measured) -> Verdict:
     card = measured.teacher()
     return _of_estimate(bound, card.accuracy, _wrong(card, measured))
@@ -197,7 +208,7 @@ def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
     return _of_estimate(bound, card.parse_failures, [_named(i, measured) for i in card.items if i.parse_failure])
 
 
-@gate("retention")
+@gate("retention", marker="retention")
 def _retention(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     value, limits = compared.retention, compared.retention_interval
@@ -205,7 +216,7 @@ def _retention(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
 
 
-@gate("non_inferiority", difference=True)
+@gate("non_inferiority", difference=True, marker="retention")
 def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     value, limits = compared.difference, compared.difference_interval
@@ -213,7 +224,7 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
 
 
-@gate("cost_reduction", has_interval=False, by_metric=False)
+@gate("cost_reduction", has_interval=False, by_metric=False, marker="cost")
 def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     if compared.unpriced:
@@ -232,7 +243,7 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
 
 
-@gate("latency_ratio", has_interval=False, by_metric=False)
+@gate("latency_ratio", has_interval=False, by_metric=False, marker="latency")
 def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     for role, card in (("teacher", compared.teacher), ("student", compared.student)):

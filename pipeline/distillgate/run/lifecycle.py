@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from distillgate.calls import scope
 from distillgate.cassette.tape import Tape
 from distillgate.errors import AbsentStageError, GoldenDataError, NotMeasuredError, StageError
-from distillgate.files import write_atomically
 from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
@@ -22,9 +21,9 @@ from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
 from distillgate.results.numbers import decimal, span
 from distillgate.results.scorecard import Scorecard
+from distillgate.run import artefacts
 from distillgate.run.recordings import Recordings
 from distillgate.run.tuned import TunedModels
-from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
 from distillgate.stages.context import Context
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
@@ -146,6 +145,15 @@ class Lifecycle:
                 )
             raise StageError(f"no stage stands for the {role.name}; declare one with stands_for")
         return self.scorecard(stage.name)
+
+    def altered(self, stage: str) -> list[tuple[Path, str]]:
+        """(file, difference) of each file that a stage saved and that is not what its replay makes.
+
+        Raises:
+            StageError: there is no such stage; further as `result`.
+        """
+        result = self.result(stage)
+        return list(artefacts.altered(self.artefacts, self.graph[stage], result))
 
     def verdict(self, gate: Gate) -> Verdict:
         """Measure a gate; the stages that it asks for run.
@@ -282,11 +290,8 @@ class Lifecycle:
                 self._tuned.keep(self.task.name, self.profile.name, result.tuning.tuned_model)
                 self.tuned_model = f"tuned model: {result.tuning.tuned_model} (kept in {self._tuned.path})"
         if stage.name in self.recordings.stages:
-            for name, content in stage.artefacts(result).items():
-                # line by line, because a search through one long text takes its time
-                lines = [scrubbed(line) for line in content.decode().split("\n")]
-                write_atomically(self.artefacts / name, "\n".join(lines).encode())
-                self.tell(f"{stage.name}: see {self.artefacts / name}")
+            for path in artefacts.save(self.artefacts, stage, result):
+                self.tell(f"{stage.name}: see {path}")
         return result
 
 

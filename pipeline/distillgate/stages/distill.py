@@ -80,4 +80,5 @@ DISTILL = Stage(
     asks_with=("optimize", ""),
     check=_check,
     artefacts=_saved,
+    ignored=("training.jsonl",),
 )

@@ -125,8 +125,11 @@ class Stage:
     """Refuses what it could not run with, by an error of our tree; asked of each stage that is recorded, before any
     call is paid for."""
 
-    artefacts: Callable[[Any], Mapping[str, bytes]] = field(default=lambda result: {})
-    """Files to keep of a recorded result, beside the baseline: file name → content."""
+    artefacts: Callable[[Any], Mapping[str, bytes]] | None = None
+    """Files to keep of a recorded result, beside the baseline: file name → content. A replay must make the same."""
+
+    ignored: tuple[str, ...] = ()
+    """Of these files, those that git ignores because the tape holds the same; a checkout lacks them."""
 
     def __post_init__(self) -> None:
         """Fill in what follows from the name."""

@@ -24,29 +24,33 @@ UPDATED = pytest.StashKey[list[str]]()
 def accepted(lifecycle: Lifecycle, pytestconfig: pytest.Config) -> Callable[[str], None]:
     """`accepted("distilled")` fails unless the stage came to the accepted results, item by item.
 
+    Each evaluation has such a test without it (`distillgate.testing.claims`).
+    """
+    return lambda stage: check_accepted(pytestconfig, lifecycle, stage)
+
+
+def check_accepted(config: pytest.Config, lifecycle: Lifecycle, stage: str) -> None:
+    """Fail the test unless a stage came to the accepted results, item by item.
+
     Asked live (`--distill-live`), the stage may differ item by item, but not be surely less accurate.
     With `--distill-update-golden` it accepts them instead, and the end of the run says what changed.
     """
-
-    def check(stage: str) -> None:
-        card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
-        path = lifecycle.baseline(stage)
-        if pytestconfig.getoption("distill_update_golden"):
-            drift = baseline.Drift(baseline.load(path), card) if path.exists() else None
-            story = [drift.changes, *_gates_moved(lifecycle, drift)] if drift else []
-            baseline.save(path, card)
-            pytestconfig.stash.setdefault(UPDATED, []).append("\n".join([*story, f"{stage}: accepted as {path}"]))
-            return
-        before = result_of(lifecycle, lambda: baseline.load(path))
-        if stage in lifecycle.recordings.live:
-            drift = baseline.Drift(before, card)
-            if not drift.same_items or drift.worse:  # seconds and single answers differ from day to day
-                pytest.fail(str(drift), pytrace=False)
-            return
-        if drift := baseline.Drift(before, card):
-            pytest.fail("\n".join([str(drift), *_gates_moved(lifecycle, drift)]), pytrace=False)
-
-    return check
+    card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
+    path = lifecycle.baseline(stage)
+    if config.getoption("distill_update_golden"):
+        drift = baseline.Drift(baseline.load(path), card) if path.exists() else None
+        story = [drift.changes, *_gates_moved(lifecycle, drift)] if drift else []
+        baseline.save(path, card)
+        config.stash.setdefault(UPDATED, []).append("\n".join([*story, f"{stage}: accepted as {path}"]))
+        return
+    before = result_of(lifecycle, lambda: baseline.load(path))
+    if stage in lifecycle.recordings.live:
+        drift = baseline.Drift(before, card)
+        if not drift.same_items or drift.worse:  # seconds and single answers differ from day to day
+            pytest.fail(str(drift), pytrace=False)
+        return
+    if drift := baseline.Drift(before, card):
+        pytest.fail("\n".join([str(drift), *_gates_moved(lifecycle, drift)]), pytrace=False)
 
 
 def _gates_moved(lifecycle: Lifecycle, drift: baseline.Drift) -> list[str]:

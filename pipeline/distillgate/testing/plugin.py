@@ -15,7 +15,7 @@ from distillgate.errors import ConfigError
 from distillgate.project import NoProjectError, find_root
 from distillgate.results.numbers import amount
 
-MODULES = ("options", "scrubbing", "recorded", "stages", "latency", "accepted", "summary")
+MODULES = ("options", "scrubbing", "recorded", "stages", "latency", "accepted", "claims", "summary")
 """Registered in a project, in this order: whether the options are valid is said first."""
 
 ROOT = pytest.StashKey[Path]()

@@ -13,7 +13,6 @@ from distillgate.golden import Golden
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.run.recordings import UnfinishedRecordingError
 from distillgate.stages.spec import Graph, Stage
 from distillgate.task import Task
 from distillgate.testing.options import graph_of, lifecycle_of
@@ -69,15 +68,12 @@ def _of(stage: Stage) -> Callable[[Lifecycle], Any]:
 def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     """Run `compute`; our own errors fail the test with their message and no traceback.
 
-    An unfinished recording skips instead, if `[tool.distillgate]` says `unfinished = "skip"`; so does what the profile
-    does without.
+    What the profile does without skips instead.
     """
     try:
         return compute()
     except DistillgateError as caught:
         error = caught  # reported below, outside of the handler, so that no traceback is chained to it
-    if isinstance(error, UnfinishedRecordingError) and lifecycle.config.skip_unfinished:
-        pytest.skip(str(error))
     if isinstance(error, AbsentStageError):
         pytest.skip(str(error))
     pytest.fail(f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}", pytrace=False)
@@ -86,8 +82,13 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
 @pytest.fixture(scope="session")
 def lifecycle(pytestconfig: pytest.Config) -> Lifecycle:
     """The distillation of the configured task with the chosen profile."""
+    return made_lifecycle(pytestconfig)
+
+
+def made_lifecycle(config: pytest.Config) -> Lifecycle:
+    """The session's lifecycle; where it cannot be made, the test fails and says why."""
     try:
-        return lifecycle_of(pytestconfig)
+        return lifecycle_of(config)
     except DistillgateError as caught:
         reason = str(caught)
     pytest.fail(reason, pytrace=False)
@@ -112,22 +113,30 @@ def comparison(lifecycle: Lifecycle) -> Comparison:
 
 
 @pytest.fixture
-def gate(lifecycle: Lifecycle, pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Callable[[str], Verdict]:
-    """`gate("retention")` measures the gate of that name and fails unless it holds; its numbers go to JUnit too."""
+def gate(lifecycle: Lifecycle, request: pytest.FixtureRequest) -> Callable[[str], Verdict]:
+    """`gate("retention")` measures the gate of that name and fails unless it holds; its numbers go to JUnit too.
 
-    def check(name: str) -> Verdict:
-        if name not in lifecycle.config.gates:
-            pytest.skip(f"no bound for {name} in [tool.distillgate.gates]")
-        verdict = result_of(lifecycle, lambda: lifecycle.verdict(lifecycle.config.gates[name]))
-        verdicts_of(pytestconfig)[name] = verdict
-        for key in ("value", "bound", "n", "interval"):
-            # not record_property: it warns of JUnit's newer schema, which has no place for a test's properties
-            request.node.user_properties.append((f"{name}.{key}", getattr(verdict, key)))
-        if not verdict.passed:
-            pytest.fail(str(verdict), pytrace=False)
-        return verdict
+    Each configured gate has a test without it (`distillgate.testing.claims`); it is for tests that say more of a gate.
+    """
+    return lambda name: check_gate(request.node, lifecycle, name)
 
-    return check
+
+def check_gate(test: pytest.Item, lifecycle: Lifecycle, name: str) -> Verdict:
+    """Measure a gate in a test, which fails unless it holds."""
+    if name not in lifecycle.config.gates:
+        pytest.fail(
+            f"no bound for {name} in [tool.distillgate.gates]; bounded are: "
+            f"{', '.join(lifecycle.config.gates) or 'none'}. Add one, or take the test out",
+            pytrace=False,
+        )
+    verdict = result_of(lifecycle, lambda: lifecycle.verdict(lifecycle.config.gates[name]))
+    verdicts_of(test.config)[name] = verdict
+    for key in ("value", "bound", "n", "interval"):
+        # not record_property: it warns of JUnit's newer schema, which has no place for a test's properties
+        test.user_properties.append((f"{name}.{key}", getattr(verdict, key)))
+    if not verdict.passed:
+        pytest.fail(str(verdict), pytrace=False)
+    return verdict
 
 
 def verdicts_of(config: pytest.Config) -> dict[str, Verdict]:

@@ -71,8 +71,7 @@ def test_json_of_tapes_in_order_is_an_empty_list(run):
     assert json.loads(run("--json")[1]) == []
 
 
-def test_json_of_a_replay_is_nothing_but_json(run, rerecord, tape, settings):
-    settings('task = "', 'unfinished = "skip"\ntask = "')
+def test_json_of_a_replay_is_nothing_but_json(run, rerecord, tape):
     for stage in {stage.name for stage in STAGES} - {"student"}:
         tape(stage).unlink()
     rerecord("student", lambda held: held[1:])

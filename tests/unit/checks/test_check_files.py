@@ -96,11 +96,9 @@ def test_a_file_that_belongs_to_no_stage_is_orphaned(tape, found):
     assert finding.message == "cassettes/news/loopback/pupil.jsonl belongs to no stage of any profile"
 
 
-@pytest.mark.parametrize(("setting", "severity"), [("fail", "error"), ("skip", "warning")])
-def test_an_unfinished_recording_is_as_severe_as_the_settings_say(tape, settings, found, setting, severity):
-    settings('task = "', f'unfinished = "{setting}"\ntask = "')
+def test_an_unfinished_recording_is_an_error(tape, found):
     tape("student").unlink()
-    assert [(finding.severity, finding.stages) for finding in found("unfinished")] == [(severity, ("student",))]
+    assert [(finding.severity, finding.stages) for finding in found("unfinished")] == [("error", ("student",))]
 
 
 def test_what_a_journal_keeps_of_a_missing_stage_is_counted(tape, found):
