@@ -153,7 +153,7 @@ def distilled(training_price=3.0, hourly=None, graph=GRAPH):
         "p",
         Model("openai/gpt-4o"),
         Model("openai/gpt-4o-mini-2024-07-18"),
-        FineTuning(usd_per_million_tokens=training_price),
+        FineTuning(usd_per_million_tokens=None if hourly else training_price),
         machine_usd_per_hour=hourly,
     )
     made = Ledger(profile, graph)
