@@ -163,8 +163,8 @@ def _record(chosen: argparse.Namespace) -> int:
                 lifecycle.result(stage)
     finally:
         sys.stdout.write(made_review(lifecycle, before, chosen.review))
-    if lifecycle.tuned_model:
-        sys.stdout.write(f"{lifecycle.tuned_model}\n")  # whole: its owner needs the name
+    for tuned in lifecycle.tuned_models:
+        sys.stdout.write(f"{tuned}\n")  # whole: its owner needs the name
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,18 @@ the stricter form that decides which traces become training data."""
 
 Rule = Callable[[Row], str | None]
 """Checks one golden row; returns `field: what is wrong` or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Another way in which a student is trained and asked: a shorter answer, another adapter."""
+
+    program: Callable[[], dspy.Module]
+    """Makes the program. Its predictors have the names of the task's program's (a `ChainOfThought` may become a
+    `Predict`) and its fields are among theirs, so that training rows can be written of the teacher's traces."""
+
+    adapter: Callable[[], dspy.Adapter] | None = None
+    """None leaves the task's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,27 @@ class Task:
     """Training rows of each label, with all `worked` fields, that each demonstration set of the optimizer shows. 0: the
     optimizer bootstraps its demonstrations from the teacher's own answers."""
 
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    """Other forms in which students may be trained and asked, by the name that `form` of a student gives."""
+
     rules: tuple[Rule, ...] = ()
     """What this task demands of each golden row on top of the general rules."""
+
+    def in_form(self, name: str) -> Task:
+        """The task as students of that form meet it; itself for the empty name.
+
+        Raises:
+            ConfigError: it has no such form.
+        """
+        if not name:
+            return self
+        if name not in self.forms:
+            raise ConfigError(
+                f"form = {name!r} of a student is unknown to the task {self.name!r}; valid: "
+                f"{', '.join(self.forms) or 'none, for the task declares no forms'}"
+            )
+        form = self.forms[name]
+        return replace(self, program=form.program, adapter=form.adapter or self.adapter)
 
 
 def load_task(reference: str, pythonpath: Iterable[Path] = ()) -> Task:

@@ -219,11 +219,11 @@ class _Watch(BaseCallback):
     def __init__(self, examples: Sequence[dspy.Example], stop: Callable[[Exception], None]) -> None:
         self.error: Exception | None = None
         self._stop = stop
-        self._items = {_key(example.inputs().toDict()): str(example.id) for example in reversed(examples)}
+        self._items = {inputs_key(example.inputs().toDict()): str(example.id) for example in reversed(examples)}
         self._open: dict[str, Scope | None] = {}
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        item = self._items.get(_key(inputs.get("kwargs", {})))
+        item = self._items.get(inputs_key(inputs.get("kwargs", {})))
         if item is not None and not calls.current().item:
             self._open[call_id] = calls.enter(item)
 
@@ -249,7 +249,8 @@ class _Watch(BaseCallback):
             self._stop(self.error)
 
 
-def _key(inputs: Mapping[str, Any]) -> bytes:
+def inputs_key(inputs: Mapping[str, Any]) -> bytes:
+    """The same for equal inputs of a program, whatever their order."""
     return orjson.dumps(dict(inputs), option=orjson.OPT_SORT_KEYS, default=repr)
 
 
