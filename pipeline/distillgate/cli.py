@@ -60,14 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="distillgate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.add_argument("--profile", help="a profile of pyproject.toml; default: the one that it names")
+    parser.add_argument("--task", help="a task of [tool.distillgate.tasks]; needed where there are several")
     parser.set_defaults(act=_run, to=None)
     commands = parser.add_subparsers(metavar="COMMAND")
 
     def add(name: str, act: Callable[[argparse.Namespace], int], does: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=does, description=does)
         command.set_defaults(act=act)
-        if act is not _serve:
+        if act not in (_serve, _init):
             command.add_argument("--profile", default=argparse.SUPPRESS, help="a profile of pyproject.toml")
+        if act is not _serve:
+            command.add_argument("--task", default=argparse.SUPPRESS, help="a task of [tool.distillgate.tasks]")
         return command
 
     add("run", _run, "replay the recorded distillation and print its table (the default)")
@@ -88,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     for command in (export, bring):
         command.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage that there is one of")
         command.add_argument("--force", action="store_true", help="replace what is there")
+    begin = add("init", _init, "write a working start into a project: task, data, test, settings, workflow")
+    begin.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="the project; default: here")
+    begin.add_argument("--api-base", metavar="URL", help="an endpoint with OpenAI's API; default: distillgate serve")
+    begin.add_argument("--teacher", metavar="MODEL", help="DSPy's name of a model, such as openai/gpt-4.1")
+    begin.add_argument("--student", metavar="MODEL", help="one that the endpoint tunes")
+    begin.add_argument("--key-env", metavar="NAME", help="the environment variable that holds the endpoint's key")
     serve = add("serve", _serve, "serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
     return parser
@@ -201,6 +210,22 @@ def _import(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _init(chosen: argparse.Namespace) -> int:
+    from distillgate.starter import Start, begin
+
+    given = {name: getattr(chosen, name) for name in ("task", "api_base", "teacher", "student", "key_env")}
+    begun = begin(chosen.folder, Start(**{name: value for name, value in given.items() if value is not None}))
+    for path in begun.written:
+        _say(f"wrote {path}")
+    for path in begun.left:
+        _say(f"left  {path}, which is there already")
+    _say(
+        "next: distillgate record --dry-run (what it will ask for and cost), distillgate record, then accept the "
+        "results once with pytest --distill-update-golden; from then on pytest replays them"
+    )
+    return 0
+
+
 def _serve(chosen: argparse.Namespace) -> int:
     from distillgate.local.server import serve
     from distillgate.local.settings import LocalSettings
@@ -217,7 +242,7 @@ def _config(chosen: argparse.Namespace) -> Config:
     from distillgate.results import gates
     from distillgate.task import load_task
 
-    config = load_config(root, chosen.profile)
+    config = load_config(root, chosen.profile, chosen.task)
     gates.check(config, lambda: load_task(config.task, config.pythonpath).secondary)
     return config
 

@@ -65,6 +65,12 @@ class Config(Table):
     """Names of all that are defined."""
 
     gates: Mapping[str, Gate]
+    tasks: tuple[str, ...] = ()
+    """Names of the tasks that the project defines in tables of their own; empty where it has but one."""
+
+    chosen: str = ""
+    """Which of them this is."""
+
     golden: Folder = Field(default="golden", validate_default=True)
     cassettes: Folder = Field(default="cassettes", validate_default=True)
     seed: Whole = 9
@@ -129,36 +135,60 @@ class Config(Table):
                 raise ConfigError(f"{key}.sure: {name} has no interval; leave it out")
 
 
-def load_config(root: Path, profile: str | None = None) -> Config:
-    """Config of the project in `root`.
+def load_config(root: Path, profile: str | None = None, task: str | None = None) -> Config:
+    """Config of the project in `root`, or of one of its tasks.
+
+    A task's table, `[tool.distillgate.tasks.NAME]`, has the keys of the project's and goes before it, and so do the
+    `gates` of a profile. The profile is the named one, else that of the environment (`DISTILLGATE_PROFILE`), else that
+    of the table.
 
     From now on the secrets among the values of its `.env`, and the keys of its profile, are kept out of all that is
     written; a value that `pyproject.toml` shows as well is none, unless its variable is called like one.
 
-    The profile is, in this order: the argument (`--distill-profile`), `DISTILLGATE_PROFILE`, `profile` in the table.
-
     Raises:
-        ConfigError: a key is unknown, missing or of the wrong type, or the profile is not defined.
+        ConfigError: a key is unknown, missing or of the wrong type, the profile or the task is not defined, or there
+            are several tasks and none is named.
     """
     path, table = root / "pyproject.toml", read_table(root)
+    tasks = parse(dict[str, dict[str, Any]], table.pop("tasks", {}), f"{TABLE}.tasks")
+    chosen = _chosen(tasks, task)
+    table |= tasks.get(chosen, {})
     default = parse(str, table.pop("profile", "local"), f"{TABLE}.profile")
     profiles = parse(dict[str, Any], table.pop("profiles", {}), f"{TABLE}.profiles")
-    gates = parse(dict[str, Any], table.pop("gates", {}), f"{TABLE}.gates")
     name = profile or os.environ.get("DISTILLGATE_PROFILE") or default
     if name not in profiles:
         raise ConfigError(f"no profile {name!r}; defined in {path}: {', '.join(profiles) or 'none'}")
+    players, bounds, place = profiles[name], table.pop("gates", {}), f"{TABLE}.gates"
+    if isinstance(players, dict) and "gates" in players:
+        players, place = dict(players), f"{TABLE}.profiles.{name}.gates"
+        bounds = players.pop("gates")
+    gates = parse(dict[str, Any], bounds, place)
     config = parse(
         Config,
         table,
         TABLE,
         root=root,
-        profile=parse(Profile, profiles[name], f"{TABLE}.profiles.{name}", name=name),
+        profile=parse(Profile, players, f"{TABLE}.profiles.{name}", name=name),
         profiles=tuple(profiles),
-        gates={gate: parse(Gate, bound, f"{TABLE}.gates.{gate}", name=gate) for gate, bound in gates.items()},
+        gates={gate: parse(Gate, bound, f"{place}.{gate}", name=gate) for gate, bound in gates.items()},
+        tasks=tuple(tasks),
+        chosen=chosen,
     )
     remember(dotenv_values(root / ".env"), public=path.read_text(encoding="utf-8"))
     remember({name: os.environ.get(name) for name in config.profile.key_names})
     return config
+
+
+def _chosen(tasks: Mapping[str, Any], asked: str | None) -> str:
+    if asked and asked not in tasks:
+        raise ConfigError(f"no task {asked!r}; tables [{TABLE}.tasks.NAME] define: {', '.join(tasks) or 'none'}")
+    if asked or len(tasks) == 1:
+        return asked or next(iter(tasks))
+    if tasks:
+        raise ConfigError(
+            f"the project has several tasks ({', '.join(tasks)}): name one with --task, in pytest with --distill-task"
+        )
+    return ""
 
 
 def secret(name: str, root: Path) -> str | None:

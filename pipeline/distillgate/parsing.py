@@ -19,6 +19,9 @@ TABLE = "tool.distillgate"
 """Where the settings stand in `pyproject.toml`."""
 
 SETTINGS = ConfigDict(allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
+GIVEN = {"root", "name", "tasks", "chosen"}
+"""Fields that no table of their own may give: where the table stands tells them."""
+
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
@@ -39,7 +42,7 @@ class Table:
         if not isinstance(table, dict):
             return table
         names = {field.validation_alias or name for name, field in cls.__pydantic_fields__.items()}  # type: ignore[attr-defined]
-        valid = sorted(map(str, names - {"root", "name"}))  # where the table stands tells these two
+        valid = sorted(map(str, names - GIVEN))
         for key in table:
             if key not in valid:
                 raise PydanticCustomError("unknown", "{key}", {"key": key, "valid": ", ".join(valid)})

@@ -73,10 +73,10 @@ def test_a_project_is_found_by_the_path_of_its_tests(project, monkeypatch, tmp_p
 def test_stages_are_fixtures_and_markers_with_their_titles(project):
     project.runpytest("--fixtures").stdout.fnmatch_lines_random(
         [
-            "optimized_scorecard [[]session scope[]]*",
+            "optimized_scorecard [[]module scope[]]*",
             "    Scorecard of the optimised teacher.",
-            "optimized_program [[]session scope[]]*",
-            "distillation [[]session scope[]]*",
+            "optimized_program [[]module scope[]]*",
+            "distillation [[]module scope[]]*",
         ]
     )
     project.runpytest("--markers").stdout.fnmatch_lines(["@pytest.mark.teacher: teacher, optimised teacher"])

@@ -51,7 +51,7 @@ def test_its_own_stage_is_a_fixture(tickets):
     settings.write_text(
         settings.read_text("utf-8").replace("[tool.distillgate]\n", f"[tool.distillgate]\n{line}\n"), "utf-8"
     )
-    tickets.runpytest("--fixtures").stdout.fnmatch_lines(["prompted_scorecard *session scope*"])
+    tickets.runpytest("--fixtures").stdout.fnmatch_lines(["prompted_scorecard *module scope*"])
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"pytest [^`\n]*?(--[a-z-]+)", README))))

@@ -15,7 +15,7 @@ PACKAGE = Path(distillgate.__file__).parent
 LAYERS = (
     ("errors", "calls", "secrets.rules", "results.numbers", "results.findings", "tuning.endpoint_errors"),
     ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
-    ("secrets.known", "parsing", "task", "tuning"),
+    ("secrets.known", "parsing", "task", "tuning", "starter"),
     ("profiles",),
     ("config", "cassette", "golden", "results.scorecard", "results.agreement"),
     ("stages.spec",),

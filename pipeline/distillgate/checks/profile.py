@@ -61,7 +61,7 @@ def check(config: Config, graph: Graph, replay: bool = False, today: datetime.da
     if shelf.task != name:
         findings = _check_shelf(shelf, today)
     if not errors(findings):
-        findings += changed_prompts(shelf, lifecycle.task, lifecycle.artefacts)
+        findings += _prompts(lifecycle, shelf)
     if not errors(findings):
         findings += altered_artefacts(lifecycle, shelf)
     findings += unbalanced(lifecycle)
@@ -69,6 +69,15 @@ def check(config: Config, graph: Graph, replay: bool = False, today: datetime.da
     if replay and not stopped:
         findings += replayed(lifecycle, {stage for finding in errors(findings) for stage in finding.stages})
     return findings
+
+
+def _prompts(lifecycle: Lifecycle, shelf: Shelf) -> Iterator[Finding]:
+    try:
+        plain = lifecycle.written()
+    except DistillgateError as error:
+        yield Finding(_kind(error), "error", (), f"the program cannot be made: {error}", lifecycle.recordings.remedy())
+        return
+    yield from changed_prompts(shelf, lifecycle.task, plain, lifecycle.artefacts)
 
 
 def unbalanced(lifecycle: Lifecycle) -> Iterator[Finding]:

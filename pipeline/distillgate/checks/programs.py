@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import dspy
 
 
-def changed_prompts(shelf: Shelf, task: Task, saved: Path) -> Iterator[Finding]:
+def changed_prompts(shelf: Shelf, task: Task, plain: dspy.Module, saved: Path) -> Iterator[Finding]:
     """The difference of each prompt that changed, once, whatever the number of calls and stages that it concerns.
 
-    `saved` is the folder of the programs that stages saved, `<stage>.json`. A program that composes its prompts while
-    it runs is left to a replay.
+    `plain` is the task's program as it is written, `saved` the folder of the programs that stages saved,
+    `<stage>.json`. A program that composes its prompts while it runs is left to a replay.
     """
-    known = {"": system_prompts(task.program(), task)}
+    known = {"": system_prompts(plain, task)}
     asking = {stage: shelf.graph[stage].asks_with for stage in shelf.tapes}
     for source in dict.fromkeys(name for names in asking.values() for name in names if name):
         path = saved / f"{source}.json"
         try:
-            known[source] = system_prompts(_with_saved_instructions(task.program(), path), task)
+            known[source] = system_prompts(_with_saved_instructions(plain.deepcopy(), path), task)
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{shelf.shown(path)} does not fit the task's program: its prompt was not compared ({error!r})"
             stages = tuple(stage for stage, names in asking.items() if source in names)

@@ -94,7 +94,7 @@ def gathered(
     training = _training(lifecycle)
     return dataclasses.replace(
         run,
-        plain=prompts(lifecycle.plain or lifecycle.task.program().dump_state()),
+        plain=prompts(lifecycle.plain or lifecycle.written().dump_state()),
         optimized=optimized,
         notes=notes,
         losses=tuple((step, loss) for step, loss in training.losses if math.isfinite(loss)) if training else (),

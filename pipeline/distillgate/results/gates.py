@@ -126,8 +126,8 @@ class Measure:
     by_metric: bool
     """Whether the value follows from what the metric says of answers."""
 
-    role: str
-    """The role that it is about, whose stage's marker its test carries."""
+    roles: tuple[str, ...]
+    """The roles that it is measured on; its test carries the marker of the last one's stage."""
 
     marker: str
     """pytest's marker of its test, besides that of the role's stage; empty where it has none of its own."""
@@ -142,19 +142,19 @@ def gate(
     has_interval: bool = True,
     difference: bool = False,
     by_metric: bool = True,
-    role: str = "student",
+    roles: tuple[str, ...] = ("student",),
     marker: str = "",
 ) -> Callable[[Callable[[Gate, Measured], Verdict]], Callable[[Gate, Measured], Verdict]]:
     """Register the decorated function as what measures the gates called `name`."""
 
     def register(verdict: Callable[[Gate, Measured], Verdict]) -> Callable[[Gate, Measured], Verdict]:
-        GATES[name] = Measure(verdict, has_interval, difference, by_metric, role, marker)
+        GATES[name] = Measure(verdict, has_interval, difference, by_metric, roles, marker)
         return verdict
 
     return register
 
 
-SECONDARY = Measure(lambda bound, measured: _secondary(bound, measured), True, False, True, "student", "")
+SECONDARY = Measure(lambda bound, measured: _secondary(bound, measured), True, False, True, (), "")
 """Of gates that have the name of one of the task's secondary metrics."""
 
 
@@ -190,7 +190,7 @@ def measure(bound: Gate, measured: Measured) -> Verdict:
     return measure_of(bound.name).verdict(bound, measured)
 
 
-@gate("teacher_accuracy", role="teacher")
+@gate("teacher_accuracy", roles=("teacher",))
 def _teacher_accuracy(bound: Gate, measured: Measured) -> Verdict:
     card = measured.teacher()
     return _of_estimate(bound, card.accuracy, _wrong(card, measured))
@@ -221,7 +221,7 @@ def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
     return _of_estimate(bound, card.parse_failures, [_named(i, measured) for i in card.items if i.parse_failure])
 
 
-@gate("retention", marker="retention")
+@gate("retention", roles=("teacher", "student"), marker="retention")
 def _retention(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     value, limits = compared.retention, compared.retention_interval
@@ -229,7 +229,7 @@ def _retention(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
 
 
-@gate("non_inferiority", difference=True, marker="retention")
+@gate("non_inferiority", roles=("teacher", "student"), difference=True, marker="retention")
 def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     value, limits = compared.difference, compared.difference_interval
@@ -237,7 +237,7 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
 
 
-@gate("cost_reduction", has_interval=False, by_metric=False, marker="cost")
+@gate("cost_reduction", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="cost")
 def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     if compared.unpriced:
@@ -256,7 +256,7 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
 
 
-@gate("latency_ratio", has_interval=False, by_metric=False, marker="latency")
+@gate("latency_ratio", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="latency")
 def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     for role, card in (("teacher", compared.teacher), ("student", compared.student)):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distillgate.calls import scope
+from distillgate.cassette.guard import guarded
 from distillgate.cassette.tape import Tape
-from distillgate.errors import AbsentStageError, GoldenDataError, NotMeasuredError, StageError
+from distillgate.errors import AbsentStageError, ConfigError, GoldenDataError, NotMeasuredError, StageError
 from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
@@ -65,7 +66,10 @@ class Lifecycle:
         self.profile = config.profile
         self.task: Task = load_task(config.task, config.pythonpath)
         """What is distilled."""
+        for recipe in self.profile.recipes.values():
+            self.task.in_form(recipe.form)
         self.graph: Graph = load_graph(config)
+        check_measurable(config, self.graph)
         self.recordings = Recordings(config, self.task.name, self.graph, record, tell, meter, live)
         self.ledger = Ledger(self.profile, self.graph)
         """What each stage that has run cost, from the calls on its tape."""
@@ -80,6 +84,7 @@ class Lifecycle:
         self.tell = tell
         self._tuned = TunedModels(config.root)
         self._stopped: dict[str, StageError] = {}
+        self._checked = False
 
     @cached_property
     def golden(self) -> Golden:
@@ -224,11 +229,36 @@ class Lifecycle:
         """The first words of a test item."""
         return self.golden.excerpt(item, self.task.inputs[0])
 
-    @cached_property
-    def _checked(self) -> bool:
+    def written(self) -> dspy.Module:
+        """The program as it is written; a copy is the caller's to make.
+
+        It is made over a tape that holds what it takes to make it, or where nothing can be sent: no socket opens.
+
+        Raises:
+            CassetteError: the tape does not hold it.
+        """
+        from distillgate.stages.runtime import prepared
+
+        taped = [stage for stage in self.graph.values() if self.recordings.path(stage.name).exists()]
+        opened = self.recordings.opened(taped[0], "", whole=False) if taped else guarded(self.config.programs)
+        with opened, prepared(self.task), scope(purpose="setup"):
+            return self.task.program()
+
+    def _check(self, stage: Stage, context: Context) -> Context:
+        """Refuse what no stage that is to be recorded could run with, before a call is paid for.
+
+        The program is made for it once, by what may take calls; the stage itself then starts from that one.
+        """
+        made, fresh = context.task.program(), context.task.program
+        left = [made]
         for name in (*self.recordings.stages, *self.recordings.live):
-            self.graph[name].check(self.config, self._met_by(self.graph[name]), self.golden)
-        return True
+            met = self._met_by(self.graph[name])
+            same = met.program is self._met_by(stage).program
+            task = dataclasses.replace(met, program=made.deepcopy) if same else met
+            self.graph[name].check(self.config, task, self.golden)
+        self._checked = True
+        task = dataclasses.replace(context.task, program=lambda: left.pop() if left else fresh())
+        return dataclasses.replace(context, task=task)
 
     def _met_by(self, stage: Stage) -> Task:
         """The task in the form that the stage's student has.
@@ -271,8 +301,6 @@ class Lifecycle:
         )
 
     def _run(self, stage: Stage) -> Any:
-        if stage.name in (*self.recordings.stages, *self.recordings.live):
-            self._checked  # noqa: B018  # raises what must be known before a call is paid for
         for name in stage.needs:
             self.result(name)
         if stage.name in self._stopped:  # it would stop at the same call again, after the same waits
@@ -282,7 +310,10 @@ class Lifecycle:
         try:
             with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self._met_by(stage)):
                 self.headers[stage.name] = dict(tape.header)
-                result = stage.run(self._context(stage, tape))
+                context = self._context(stage, tape)
+                if context.recording and not self._checked:
+                    context = self._check(stage, context)
+                result = stage.run(context)
                 if stage.evaluates and any(not call.item and call.purpose != "setup" for call in tape.calls):
                     raise StageError(
                         f"stage {stage.name!r} made calls that belong to no item, because the program makes them in "
@@ -309,6 +340,23 @@ class Lifecycle:
             for path in artefacts.save(self.artefacts, stage, result):
                 self.tell(f"{stage.name}: see {path}")
         return result
+
+
+def check_measurable(config: Config, graph: Graph) -> None:
+    """Refuse bounds that can never be measured with the chosen profile.
+
+    Raises:
+        ConfigError: names the gate, the role that no stage stands for, and why.
+    """
+    for name in config.gates:
+        for role in gates.measure_of(name).roles:
+            if graph.standing_for(Role(role)) is None:
+                why = f"the profile names no {role}" if role not in config.profile.models else "no stage stands for it"
+                raise ConfigError(
+                    f"the gate {name} can never be measured with profile {config.profile.name!r}, for {why}. Take it "
+                    f"out, name a {role}, or give the profile bounds of its own in "
+                    f"[tool.distillgate.profiles.{config.profile.name}.gates]"
+                )
 
 
 def _labels(row: Row, field: str, teacher: str, graph: Graph) -> dict[str, bool]:

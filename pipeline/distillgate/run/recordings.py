@@ -67,18 +67,20 @@ class Recordings(TapePaths):
         return api_key(model, self.config.root) if stage in (*self.stages, *self.live) else NO_KEY
 
     @contextmanager
-    def opened(self, stage: Stage, data: str) -> Iterator[Tape]:
+    def opened(self, stage: Stage, data: str, whole: bool = True) -> Iterator[Tape]:
         """The stage's tape, replaying or recording; `data` is the fingerprint of the golden data.
+
+        Without `whole`, it is replayed in any case, and need not be replayed to its end.
 
         Raises:
             CassetteError: there is no tape, it is broken, or a file among the tapes belongs to no stage.
         """
         name, path = stage.name, self.path(stage.name)
-        if name in self.live:
+        if name in self.live and whole:
             there = tempfile.TemporaryDirectory()
             with there as folder, self._metered(stage, Path(folder) / path.name, self.header(stage, data)) as tape:
                 yield tape
-        elif name in self.stages:
+        elif name in self.stages and whole:
             self._tell(f"{name}: recording {path}")
             with self._metered(stage, path, self.header(stage, data), self.begun.get(name, 0)) as tape:
                 yield tape
@@ -91,7 +93,8 @@ class Recordings(TapePaths):
                 )
         else:
             self._must_lie_there(stage)
-            replay = replaying(path, self.remedy(name), redactor=Redactor(remembered()), programs=self.config.programs)
+            redactor = Redactor(remembered())
+            replay = replaying(path, self.remedy(name), whole, redactor, self.config.programs)
             with replay as tape:
                 tape.purpose = stage.purpose
                 yield tape

@@ -210,6 +210,10 @@ class Graph(Mapping[str, Stage]):
         """The stage whose scorecard stands for a role in the comparison."""
         return next((stage for stage in self._stages.values() if stage.stands_for == role), None)
 
+    def by_fixture(self, like: Stage) -> str:
+        """The name of the stage whose fixture is called like another stage's; that stage's own name where none is."""
+        return next((name for name, stage in self._stages.items() if stage.fixture == like.fixture), like.name)
+
     def named(self, names: Sequence[str], among: Sequence[str] = ()) -> tuple[str, ...]:
         """The names as they were given, once they are known to be stages (of `among`, where that is given).
 

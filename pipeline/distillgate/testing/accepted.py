@@ -16,9 +16,9 @@ from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.stages.spec import STUDENT, TEACHER, Role
+from distillgate.testing.members import holding, members
+from distillgate.testing.plugin import SESSION
 from distillgate.testing.stages import result_of
-
-UPDATED = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def check_accepted(config: pytest.Config, lifecycle: Lifecycle, stage: str) -> N
     if config.getoption("distill_update_golden"):
         story = _since(lifecycle, path, card)
         baseline.save(path, card)
-        config.stash.setdefault(UPDATED, []).append("\n".join([*story, f"{stage}: accepted as {path}"]))
+        holding(config, lifecycle).updated.append("\n".join([*story, f"{stage}: accepted as {path}"]))
         return
     before = result_of(lifecycle, lambda: baseline.load(path))
     if stage in lifecycle.recordings.live:
@@ -106,6 +106,16 @@ class _Cards(Measured):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show what `--distill-update-golden` accepted."""
-    for line in config.stash.get(UPDATED, ()):
+    """Show what `--distill-update-golden` accepted, or that no test could."""
+    if not config.getoption("distill_update_golden") or hasattr(config, "workerinput"):
+        return
+    lines = [line for one in members(config).values() for line in one.updated]
+    for line in lines:
         terminalreporter.write_line(scrubbed(line))
+    if not lines:
+        terminalreporter.write_line(
+            "error: --distill-update-golden accepted nothing, for no test that ran compares results with the accepted "
+            "ones. Run the whole project, or: pytest --distill-update-golden -k accepted",
+            red=True,
+        )
+        config.stash[SESSION].exitstatus = config.stash[SESSION].exitstatus or pytest.ExitCode.TESTS_FAILED

@@ -17,8 +17,8 @@ from distillgate.results.gates import GATES, measure_of
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.stages.spec import Role
 from distillgate.testing.accepted import check_accepted
-from distillgate.testing.options import graph_of, settings_of
-from distillgate.testing.plugin import ROOT
+from distillgate.testing.members import Member, member, root_of, task_names
+from distillgate.testing.plugin import ROOTS
 from distillgate.testing.stages import check_gate, made_lifecycle, result_of
 
 FIXTURE = "lifecycle"
@@ -28,10 +28,13 @@ FIXTURE = "lifecycle"
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the claims to a run over whole folders; markers and `-k` select among them as among all tests."""
-    root = config.stash[ROOT]
-    asking = [item.path for item in items if FIXTURE in getattr(item, "fixturenames", ())]
-    if any(_covers(folder, root, asking) for folder in _folders(config)):
-        items.extend(session.genitems(Claims.from_parent(session, path=root / "pyproject.toml")))
+    asking: dict[Path, list[Path]] = {root: [] for root in config.stash[ROOTS]}
+    for item in items:
+        if FIXTURE in getattr(item, "fixturenames", ()) and (root := root_of(config, item.path)):
+            asking[root].append(item.path)
+    for root, paths in asking.items():
+        if any(_covers(folder, root, paths) for folder in _folders(config)):
+            items.extend(session.genitems(Claims.from_parent(session, path=root / "pyproject.toml")))
 
 
 def _folders(config: pytest.Config) -> Iterator[Path]:
@@ -52,23 +55,30 @@ class Claims(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """A test for each gate, each evaluation's accepted results and each stage that saved something."""
-        settings, graph = settings_of(self.config), graph_of(self.config)
         lines = self.path.read_text("utf-8").splitlines()
-        for name in settings.gates:
-            measure = measure_of(name)
-            standing = graph.standing_for(Role(measure.role))
-            markers = (measure.marker, standing.marker if standing else "")
-            yield self._claim(f"gate[{name}]", markers, check_gate, name, _line(lines, name))
-        if not settings.gates:
-            yield self._claim("gate", (), _no_gates, "", 0)
-        for stage in graph.values():
-            if stage.evaluates:
-                yield self._claim(f"accepted[{stage.name}]", (stage.marker,), _accepted, stage.name, 0)
-            if stage.artefacts:
-                yield self._claim(f"saved[{stage.name}]", (stage.marker,), _saved, stage.name, 0)
+        for task in task_names(self.config, self.path.parent):
+            yield from self._of(member(self.config, self.path.parent, task), lines)
 
-    def _claim(self, name: str, markers: Iterable[str], check: Check, subject: str, line: int) -> Claim:
-        claim: Claim = Claim.from_parent(self, name=name, check=check, subject=subject, line=line)
+    def _of(self, one: Member, lines: list[str]) -> Iterator[pytest.Item]:
+        for name in one.settings.gates:
+            measure = measure_of(name)
+            standing = one.graph.standing_for(Role(measure.roles[-1])) if measure.roles else None
+            markers = (measure.marker, standing.marker if standing else "")
+            yield self._claim(one, "gate", name, markers, check_gate, _line(lines, name))
+        if not one.settings.gates:
+            yield self._claim(one, "gate", "", (), _no_gates)
+        for stage in one.graph.values():
+            if stage.evaluates:
+                yield self._claim(one, "accepted", stage.name, (stage.marker,), _accepted)
+            if stage.artefacts:
+                yield self._claim(one, "saved", stage.name, (stage.marker,), _saved)
+
+    def _claim(
+        self, one: Member, kind: str, subject: str, markers: Iterable[str], check: Check, line: int = 0
+    ) -> Claim:
+        about = ".".join(part for part in (one.settings.chosen, subject) if part)
+        name = f"{kind}[{about}]" if about else kind
+        claim: Claim = Claim.from_parent(self, name=name, one=one, check=check, subject=subject, line=line)
         for marker in filter(None, dict.fromkeys(markers)):
             claim.add_marker(marker)
         return claim
@@ -80,15 +90,16 @@ Check = Callable[[pytest.Item, Lifecycle, str], Any]
 class Claim(pytest.Item):
     """One claim, checked over the session's recordings."""
 
-    def __init__(self, *, check: Check, subject: str, line: int, **more: Any) -> None:
+    def __init__(self, *, one: Member, check: Check, subject: str, line: int, **more: Any) -> None:
         super().__init__(**more)
+        self._one = one
         self._check = check
         self._subject = subject
         self._line = line
 
     def runtest(self) -> None:
         """Fail unless the claim is true."""
-        self._check(self, made_lifecycle(self.config), self._subject)
+        self._check(self, made_lifecycle(self.config, self._one), self._subject)
 
     def reportinfo(self) -> tuple[os.PathLike[str], int, str]:
         """The settings' file, the line of the gate and the claim's name."""

@@ -10,6 +10,7 @@ import pytest
 from distillgate.errors import DistillgateError
 from distillgate.results.scorecard import Latency
 from distillgate.run.lifecycle import Lifecycle
+from distillgate.testing.members import first
 from distillgate.testing.options import lifecycle_of
 from distillgate.testing.stages import result_of
 
@@ -47,7 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if not (saved or config.getoption("benchmark_compare")) or (saved and config.getoption("distill_live")):
         return
     try:
-        folder = lifecycle_of(config).artefacts / "benchmarks"
+        folder = lifecycle_of(config, first(config)).artefacts / "benchmarks"
+    except pytest.UsageError:
+        return  # several tasks: each would overwrite the others' runs
     except DistillgateError:
         return  # said to the first test that asks for a stage
     config.option.benchmark_storage = f"file://{folder}"

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from distillgate.config import Config, load_config
 from distillgate.errors import DistillgateError, StageError
 from distillgate.money.meter import Meter
 from distillgate.report.page import require
 from distillgate.report.publishing import must_be_writable
-from distillgate.results import gates
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
-from distillgate.stages import load_graph
-from distillgate.stages.spec import Graph
-from distillgate.task import load_task
-from distillgate.testing.plugin import ROOT
-
-SETTINGS = pytest.StashKey[Config]()
-GRAPH = pytest.StashKey[Graph]()
-LIFECYCLE = pytest.StashKey[Lifecycle]()
+from distillgate.testing.members import Member, first, member, task_names
+from distillgate.testing.plugin import ROOTS
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,8 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: one of them is not valid.
     """
-    stages_to_record(config)
-    stages_to_ask_live(config)
+    root = config.stash[ROOTS][0]
+    for task in task_names(config, root):
+        member(config, root, task)
+    if config.getoption("distill_record") is not None or config.getoption("distill_dry_run"):
+        stages_to_record(config, first(config))
+    if config.getoption("distill_live") is not None:
+        stages_to_ask_live(config, first(config))
     if report := config.getoption("distill_report"):
         try:
             require()
@@ -47,67 +43,34 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
-def settings_of(config: pytest.Config) -> Config:
-    """The project's settings, with the profile and the budget of the command line.
-
-    Raises:
-        pytest.UsageError: they are not valid.
-    """
-    if SETTINGS not in config.stash:
-        try:
-            settings = load_config(config.stash[ROOT], config.getoption("distill_profile"))
-            gates.check(settings, lambda: load_task(settings.task, settings.pythonpath).secondary)
-            budget = config.getoption("distill_max_cost")
-            if budget is not None:
-                settings = dataclasses.replace(settings, max_cost=budget)
-            config.stash[SETTINGS] = settings
-        except DistillgateError as error:
-            raise pytest.UsageError(scrubbed(str(error))) from None
-    return config.stash[SETTINGS]
-
-
-def graph_of(config: pytest.Config) -> Graph:
-    """The project's stages.
-
-    Raises:
-        pytest.UsageError: the settings are not valid, or the stages that they name form no graph.
-    """
-    if GRAPH not in config.stash:
-        try:
-            config.stash[GRAPH] = load_graph(settings_of(config))
-        except DistillgateError as error:
-            raise pytest.UsageError(scrubbed(str(error))) from None
-    return config.stash[GRAPH]
-
-
-def lifecycle_of(config: pytest.Config) -> Lifecycle:
-    """The session's lifecycle, made when it is first asked for.
+def lifecycle_of(config: pytest.Config, asked: Member) -> Lifecycle:
+    """The run's lifecycle of a task, made when it is first asked for.
 
     Raises:
         DistillgateError: the task that the settings name cannot be loaded.
     """
     from distillgate.testing.recorded import progress_of, teller
 
-    if LIFECYCLE not in config.stash:
-        settings, tell = settings_of(config), teller(config)
-        meter = Meter(settings.profile, settings.max_cost, progress_of(config, tell))
-        record, live = stages_to_record(config), stages_to_ask_live(config)
-        config.stash[LIFECYCLE] = Lifecycle(settings, record, tell, meter, live)
-    return config.stash[LIFECYCLE]
+    if asked.lifecycle is None:
+        tell = teller(config)
+        meter = Meter(asked.settings.profile, asked.settings.max_cost, progress_of(config, tell))
+        record, live = stages_to_record(config, asked), stages_to_ask_live(config, asked)
+        asked.lifecycle = Lifecycle(asked.settings, record, tell, meter, live)
+    return asked.lifecycle
 
 
-def stages_to_record(config: pytest.Config) -> tuple[str, ...]:
+def stages_to_record(config: pytest.Config, asked: Member) -> tuple[str, ...]:
     """The stages that this run records; empty means that everything is replayed.
 
-    Replay unless `--distill-record` is given. It is refused in CI and under xdist, whatever else is set: recordings
-    are made by one process that a person watches.
+    Replay unless `--distill-record` is given. It is refused in CI, under xdist and for several tasks at once, whatever
+    else is set: recordings are made by one process that a person watches.
 
     Raises:
         pytest.UsageError: it is refused, or names no stage.
     """
-    asked: str | None = config.getoption("distill_record")
+    wanted: str | None = config.getoption("distill_record")
     dry_run = config.getoption("distill_dry_run")
-    if asked is None:
+    if wanted is None:
         if dry_run:
             raise pytest.UsageError(
                 "--distill-dry-run says what a recording would do: pytest --distill-record --distill-dry-run"
@@ -121,17 +84,18 @@ def stages_to_record(config: pytest.Config) -> tuple[str, ...]:
         raise pytest.UsageError(
             "--distill-record is refused under xdist: two processes must not write one cassette; use -n 0"
         )
-    return _named(config, "--distill-record", asked, graph_of(config).names)
+    _only(config, "--distill-record", asked)
+    return _named(asked, "--distill-record", wanted, asked.graph.names)
 
 
-def stages_to_ask_live(config: pytest.Config) -> tuple[str, ...]:
+def stages_to_ask_live(config: pytest.Config, asked: Member) -> tuple[str, ...]:
     """The evaluations that ask the endpoint and leave nothing behind; empty unless `--distill-live` is given.
 
     Raises:
         pytest.UsageError: it is refused, or names no evaluation.
     """
-    asked: str | None = config.getoption("distill_live")
-    if asked is None:
+    wanted: str | None = config.getoption("distill_live")
+    if wanted is None:
         return ()
     for other in ("record", "update_golden"):
         if config.getoption(f"distill_{other}"):
@@ -140,7 +104,15 @@ def stages_to_ask_live(config: pytest.Config) -> tuple[str, ...]:
         raise pytest.UsageError(
             "--distill-live is refused under xdist: each process would pay for the same calls; use -n 0"
         )
-    return _named(config, "--distill-live", asked, graph_of(config).evaluations)
+    _only(config, "--distill-live", asked)
+    return _named(asked, "--distill-live", wanted, asked.graph.evaluations)
+
+
+def _only(config: pytest.Config, option: str, asked: Member) -> None:
+    if asked is not first(config):
+        raise pytest.UsageError(
+            f"{option} is for one project at a time: run pytest on the folder {asked.root}, or on that of another"
+        )
 
 
 def _spread(config: pytest.Config) -> bool:
@@ -149,9 +121,9 @@ def _spread(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput") or bool(workers)
 
 
-def _named(config: pytest.Config, option: str, asked: str, valid: Sequence[str]) -> tuple[str, ...]:
-    names = valid if asked == "all" else [name.strip() for name in asked.split(",")]
+def _named(asked: Member, option: str, wanted: str, valid: Sequence[str]) -> tuple[str, ...]:
+    names = valid if wanted == "all" else [name.strip() for name in wanted.split(",")]
     try:
-        return graph_of(config).named(names, valid)
+        return asked.graph.named(names, valid)
     except StageError as error:
-        raise pytest.UsageError(f"{option}={asked}: {error}") from None
+        raise pytest.UsageError(f"{option}={wanted}: {error}") from None

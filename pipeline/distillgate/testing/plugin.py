@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,13 +19,21 @@ from distillgate.results.numbers import amount
 MODULES = ("options", "scrubbing", "recorded", "stages", "latency", "accepted", "claims", "summary")
 """Registered in a project, in this order: whether the options are valid is said first."""
 
-ROOT = pytest.StashKey[Path]()
+SESSION = pytest.StashKey[pytest.Session]()
+"""A report that cannot be written fails it."""
+
+HANDED = "distillgate"
+"""Under this name a worker of xdist leaves what it found, and the folders of its projects."""
+
+ROOTS = pytest.StashKey[list[Path]]()
+"""The folders of the projects whose tests the run holds, in the order in which they were found."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options, all of which begin with `--distill-`."""
     group = parser.getgroup("distillgate")
     group.addoption("--distill-profile", metavar="NAME", help="a profile of [tool.distillgate.profiles]")
+    group.addoption("--distill-task", metavar="NAME", help="a task of [tool.distillgate.tasks]")
     group.addoption(
         "--distill-record",
         nargs="?",
@@ -73,10 +82,56 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: an option is given and there is no project, or a `pyproject.toml` cannot be read.
     """
-    root = find_project(config)
-    if root is None:
+    if (root := find_project(config)) is not None:
+        _awake(config, root)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep the session for projects that are found while it collects."""
+    session.config.stash[SESSION] = session
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In xdist's controller, which collects nothing, learn of the projects that a worker found."""
+    roots, content = (getattr(node, "workeroutput", None) or {}).get(HANDED, ((), b""))
+    for root in map(Path, roots):
+        if root not in node.config.stash.get(ROOTS, ()):
+            _awake(node.config, root)
+    if roots:
+        from distillgate.testing.summary import take
+
+        take(node.config, content)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> None:
+    """Notice a project below pytest's root folder before its tests are collected.
+
+    Raises:
+        pytest.UsageError: its settings are not valid.
+    """
+    known = parent.config.stash.get(ROOTS, ())
+    if path not in known and (path / "pyproject.toml").is_file():
+        try:
+            found = find_root(path) == path
+        except NoProjectError:
+            return
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from None
+        if found:
+            _awake(parent.config, path)
+
+
+def _awake(config: pytest.Config, root: Path) -> None:
+    """Take a project into the run; with the first one come fixtures, markers and hooks."""
+    if ROOTS in config.stash:
+        config.stash[ROOTS].append(root)
+        from distillgate.testing.stages import register
+
+        register(config, root)
         return
-    config.stash[ROOT] = root
+    config.stash[ROOTS] = [root]
     for name in MODULES:
         module = importlib.import_module(f"distillgate.testing.{name}")
         config.pluginmanager.register(module, module.__name__)
@@ -92,7 +147,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not config.getoption("distill_dry_run") or config.option.help:
         return None
     if (root := find_project(config)) is not None:
-        config.stash[ROOT] = root
+        config.stash[ROOTS] = [root]
     from distillgate.testing.recorded import show_plan
 
     show_plan(config)

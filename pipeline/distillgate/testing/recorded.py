@@ -14,7 +14,8 @@ from distillgate.money.meter import Figures
 from distillgate.report.recording import Bar, Lines, begin, plan_of, plan_text
 from distillgate.report.review import State, made_review, remember
 from distillgate.secrets.known import scrubbed
-from distillgate.testing.options import LIFECYCLE, lifecycle_of, stages_to_ask_live, stages_to_record
+from distillgate.testing.members import first
+from distillgate.testing.options import lifecycle_of, stages_to_record
 
 BAR = pytest.StashKey[Bar]()
 BEFORE = pytest.StashKey[Mapping[str, State]]()
@@ -26,9 +27,10 @@ def show_plan(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: options or settings are not valid.
     """
-    stages_to_record(config)
+    asked = first(config)
+    stages_to_record(config, asked)
     try:
-        text = plan_text(plan_of(lifecycle_of(config)))
+        text = plan_text(plan_of(lifecycle_of(config, asked)))
     except DistillgateError as error:
         raise pytest.UsageError(scrubbed(str(error))) from None
     print(scrubbed(text), end="")  # noqa: T201
@@ -51,10 +53,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.UsageError: a key is missing, or a budget is set and a price is not known.
     """
     config = session.config
-    if not stages_to_record(config) and not stages_to_ask_live(config):
+    if config.getoption("distill_record") is None and config.getoption("distill_live") is None:
         return
     try:
-        lifecycle = lifecycle_of(config)
+        lifecycle = lifecycle_of(config, first(config))
         plan = plan_of(lifecycle)
         if (reporter := config.pluginmanager.getplugin("terminalreporter")) is not None:
             reporter.write(scrubbed(plan_text(plan)))
@@ -69,10 +71,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if BEFORE not in config.stash:
         return
     folder = config.getoption("distill_review")
-    text = made_review(config.stash[LIFECYCLE], config.stash[BEFORE], Path(folder) if folder else None)
+    lifecycle = lifecycle_of(config, first(config))
+    text = made_review(lifecycle, config.stash[BEFORE], Path(folder) if folder else None)
     if config.get_verbosity() >= 0:
         terminalreporter.write(text)
-    for tuned in config.stash[LIFECYCLE].tuned_models:
+    for tuned in lifecycle.tuned_models:
         terminalreporter.write_line(tuned)  # whole: its owner needs the name
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -13,11 +14,17 @@ from distillgate.golden import Golden
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
 from distillgate.run.lifecycle import Lifecycle
-from distillgate.stages.spec import Graph, Stage
+from distillgate.stages import STAGES
+from distillgate.stages.spec import Stage
 from distillgate.task import Task
-from distillgate.testing.options import graph_of, lifecycle_of
+from distillgate.testing.members import Member, holding, member, member_at, task_at, task_names
+from distillgate.testing.options import lifecycle_of
+from distillgate.testing.plugin import ROOTS
 
 T = TypeVar("T")
+
+REGISTERED = pytest.StashKey[set[str]]()
+"""Names of the fixtures and markers of stages that pytest knows."""
 
 MARKERS = {
     "retention": "what the student keeps of the teacher's quality",
@@ -26,39 +33,55 @@ MARKERS = {
 }
 """Besides those of the stages."""
 
-VERDICTS = pytest.StashKey[dict[str, Verdict]]()
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, and a fixture for each stage."""
-    graph = graph_of(config)
-    for name, meaning in (markers_of(graph) | MARKERS).items():
+    """Register the markers, and a fixture for each stage, of every task of the first project."""
+    for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
-    config.pluginmanager.register(fixtures_of(graph), "distillgate.testing.fixtures")
+    register(config, config.stash[ROOTS][0])
 
 
-def markers_of(graph: Mapping[str, Stage]) -> dict[str, str]:
+def register(config: pytest.Config, root: Path) -> None:
+    """Register markers and fixtures of a project's stages that are not known yet.
+
+    Raises:
+        pytest.UsageError: its settings are not valid.
+    """
+    known = config.stash.setdefault(REGISTERED, set())
+    stages = [*STAGES]
+    for task in task_names(config, root):
+        stages += member(config, root, task).graph.values()
+    for name, meaning in markers_of(stages).items():
+        if name not in known:
+            config.addinivalue_line("markers", f"{name}: {meaning}")
+    fresh = [stage for stage in {stage.fixture: stage for stage in stages}.values() if stage.fixture not in known]
+    known.update(markers_of(stages), (stage.fixture for stage in fresh))
+    if fresh:
+        config.pluginmanager.register(fixtures_of(fresh), f"distillgate.testing.fixtures.{len(known)}")
+
+
+def markers_of(stages: Iterable[Stage]) -> dict[str, str]:
     """Marker → titles of the stages whose tests carry it."""
     titles: dict[str, list[str]] = {}
-    for stage in graph.values():
-        titles.setdefault(stage.marker, []).append(stage.title)
-    return {marker: ", ".join(named) for marker, named in titles.items()}
-
-
-def fixtures_of(graph: Graph) -> ModuleType:
-    """A plugin with a session fixture for each stage, which gives the stage's result."""
-    plugin = ModuleType("fixtures of stages")
-    from distillgate.stages import STAGES
-
-    stages = [*graph.values(), *(stage for stage in STAGES if stage.name in graph.absent)]
     for stage in stages:
-        setattr(plugin, stage.fixture, pytest.fixture(scope="session", name=stage.fixture)(_of(stage)))
+        titles.setdefault(stage.marker, []).append(stage.title)
+    return {marker: ", ".join(dict.fromkeys(named)) for marker, named in titles.items()}
+
+
+def fixtures_of(stages: Iterable[Stage]) -> ModuleType:
+    """A plugin with a fixture for each stage, which gives the stage's result of the task that the test is about.
+
+    Its scope is the module, because whose result it is follows from the module's path; the run replays a stage once.
+    """
+    plugin = ModuleType("fixtures of stages")
+    for stage in stages:
+        setattr(plugin, stage.fixture, pytest.fixture(scope="module", name=stage.fixture)(_of(stage)))
     return plugin
 
 
 def _of(stage: Stage) -> Callable[[Lifecycle], Any]:
     def fixture(lifecycle: Lifecycle) -> Any:
-        return result_of(lifecycle, lambda: lifecycle.result(stage.name))
+        return result_of(lifecycle, lambda: lifecycle.result(lifecycle.graph.by_fixture(stage)))
 
     fixture.__name__ = stage.fixture
     fixture.__doc__ = f"{'Scorecard of the' if stage.evaluates else 'Result of the'} {stage.title}."
@@ -79,34 +102,43 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     pytest.fail(f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}", pytrace=False)
 
 
-@pytest.fixture(scope="session")
-def lifecycle(pytestconfig: pytest.Config) -> Lifecycle:
-    """The distillation of the configured task with the chosen profile."""
-    return made_lifecycle(pytestconfig)
+@pytest.fixture(scope="module")
+def distill_task(request: pytest.FixtureRequest) -> str:
+    """The task of several that a module's tests are about: of `--distill-task`, else called like a folder above it.
+
+    Override it in a `conftest.py` or a module, with the same scope, to choose another.
+    """
+    return task_at(request.config, request.path)
 
 
-def made_lifecycle(config: pytest.Config) -> Lifecycle:
-    """The session's lifecycle; where it cannot be made, the test fails and says why."""
+@pytest.fixture(scope="module")
+def lifecycle(request: pytest.FixtureRequest, distill_task: str) -> Lifecycle:
+    """The distillation of the task that the module's tests are about, with the chosen profile."""
+    return made_lifecycle(request.config, member_at(request.config, request.path, distill_task))
+
+
+def made_lifecycle(config: pytest.Config, asked: Member) -> Lifecycle:
+    """A task's lifecycle; where it cannot be made, the test fails and says why."""
     try:
-        return lifecycle_of(config)
+        return lifecycle_of(config, asked)
     except DistillgateError as caught:
         reason = str(caught)
     pytest.fail(reason, pytrace=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def task(lifecycle: Lifecycle) -> Task:
     """What is distilled."""
     return lifecycle.task
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def golden(lifecycle: Lifecycle) -> Golden:
     """The validated data of the task."""
     return result_of(lifecycle, lambda: lifecycle.golden)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def comparison(lifecycle: Lifecycle) -> Comparison:
     """The student against the teacher, over the same items."""
     return result_of(lifecycle, lambda: lifecycle.comparison)
@@ -130,15 +162,10 @@ def check_gate(test: pytest.Item, lifecycle: Lifecycle, name: str) -> Verdict:
             pytrace=False,
         )
     verdict = result_of(lifecycle, lambda: lifecycle.verdict(lifecycle.config.gates[name]))
-    verdicts_of(test.config)[name] = verdict
+    holding(test.config, lifecycle).verdicts[name] = verdict
     for key in ("value", "bound", "n", "interval"):
         # not record_property: it warns of JUnit's newer schema, which has no place for a test's properties
         test.user_properties.append((f"{name}.{key}", getattr(verdict, key)))
     if not verdict.passed:
         pytest.fail(str(verdict), pytrace=False)
     return verdict
-
-
-def verdicts_of(config: pytest.Config) -> dict[str, Verdict]:
-    """The gates that were measured so far, held or not."""
-    return config.stash.setdefault(VERDICTS, {})

@@ -21,53 +21,56 @@ from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
-from distillgate.testing.accepted import UPDATED
-from distillgate.testing.options import LIFECYCLE, lifecycle_of
-from distillgate.testing.stages import verdicts_of
+from distillgate.testing.members import Member, member, ran
+from distillgate.testing.options import lifecycle_of
+from distillgate.testing.plugin import HANDED, ROOTS, SESSION
 
 if TYPE_CHECKING:
     from distillgate.tuning import TuningReport
 
-SESSION = pytest.StashKey[pytest.Session]()
-HANDED = "distillgate"
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Keep the session: a report that cannot be written fails it."""
-    session.config.stash[SESSION] = session
-
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show what the stages that ran came to, and what `--distill-record` did not get to; quiet with `-q`."""
+    """Show what the stages that ran came to, task by task; quiet with `-q`.
+
+    Reports of several tasks go to a folder, or a file, of each.
+    """
     if hasattr(config, "workerinput"):
         return  # only xdist's controller knows all results
-    lifecycle = config.stash.get(LIFECYCLE, None)
+    asked = list(ran(config))
     loud = config.get_verbosity() >= 0
-    if config.getoption("distill_report") and not (lifecycle and lifecycle.scorecards) and loud:
+    if config.getoption("distill_report") and not any(lifecycle.scorecards for _, lifecycle in asked) and loud:
         terminalreporter.write_line("no page: no stage was evaluated")
-    if lifecycle is None:
-        return
+    for one, lifecycle in asked:
+        _end(terminalreporter, config, one, lifecycle, lifecycle.task.name if len(asked) > 1 else "")
+
+
+def _end(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config, one: Member, lifecycle: Lifecycle, called: str
+) -> None:
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.results]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
-    run = summarised(lifecycle, verdicts_of(config)) if lifecycle.scorecards else None
-    if loud:
-        _show(terminalreporter, lifecycle, run)
+    run = summarised(lifecycle, one.verdicts) if lifecycle.scorecards else None
+    if config.get_verbosity() >= 0:
+        _show(terminalreporter, lifecycle, run, called)
     if run is None:
         return
     if path := config.getoption("distill_report_json"):
-        _publish(terminalreporter, config, lambda: write_json(run, Path(path)))
+        file = Path(path)
+        target = file.with_name(f"{file.stem}-{called}{file.suffix}") if called else file
+        _publish(terminalreporter, config, lambda: write_json(run, target))
     if folder := config.getoption("distill_report"):
-        _publish(terminalreporter, config, lambda: _page(config, lifecycle, Path(folder)))
+        where = Path(folder) / called
+        _publish(terminalreporter, config, lambda: _page(lifecycle, one.verdicts, where))
     _publish(terminalreporter, config, lambda: append_to_job_summary(run))
 
 
-def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: Run | None) -> None:
+def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: Run | None, called: str) -> None:
     for finding in check_files(lifecycle.config, lifecycle.task.name, lifecycle.graph):
         if finding.severity != "note":
             line = scrubbed(finding_line(finding))
             terminalreporter.write_line(line, **{"red" if finding.severity == "error" else "yellow": True})
     if run is not None:
-        terminalreporter.section("distillation", sep="-")
+        terminalreporter.section(f"distillation of {called}" if called else "distillation", sep="-")
         terminalreporter.write(scrubbed(ending(run)))
 
 
@@ -86,13 +89,13 @@ def _publish(
             terminalreporter.write_line(scrubbed(line))
 
 
-def _page(config: pytest.Config, lifecycle: Lifecycle, folder: Path) -> str:
-    return f"page: {write_report(gathered(lifecycle, verdicts_of(config), folder), folder)}"
+def _page(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], folder: Path) -> str:
+    return f"page: {write_report(gathered(lifecycle, verdicts, folder), folder)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What the stages of one worker came to; stages that several workers ran came to the same in each."""
+    """What one worker's stages of one task came to; stages that several workers ran came to the same in each."""
 
     scorecards: Mapping[str, Scorecard]
     headers: Mapping[str, Mapping[str, Any]]
@@ -106,33 +109,33 @@ class Handover:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker, leave the results where xdist takes them from."""
     config = session.config
-    lifecycle = config.stash.get(LIFECYCLE, None)
     output: dict[str, Any] | None = getattr(config, "workeroutput", None)
-    if output is None or lifecycle is None:
+    if output is None:
         return
-    ledger = lifecycle.ledger
-    handed = Handover(
-        lifecycle.scorecards,
-        lifecycle.headers,
-        ledger.calls,
-        ledger.items,
-        ledger.training,
-        verdicts_of(config),
-        config.stash.get(UPDATED, []),
-    )
-    output[HANDED] = pickle.dumps(handed)
+    handed = {
+        one.key: Handover(
+            lifecycle.scorecards,
+            lifecycle.headers,
+            lifecycle.ledger.calls,
+            lifecycle.ledger.items,
+            lifecycle.ledger.training,
+            one.verdicts,
+            one.updated,
+        )
+        for one, lifecycle in ran(config)
+    }
+    roots = config.stash[ROOTS]
+    output[HANDED] = [str(root) for root in roots], pickle.dumps(handed)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
+def take(config: pytest.Config, content: bytes) -> None:
     """In the controller, take over what a worker left; one that crashed left nothing."""
-    content = (getattr(node, "workeroutput", None) or {}).get(HANDED)
-    if content is None:
-        return
-    handed: Handover = pickle.loads(content)  # noqa: S301  # from a process that this run started
-    take_over(lifecycle_of(node.config), handed)
-    verdicts_of(node.config).update(handed.verdicts)
-    node.config.stash.setdefault(UPDATED, []).extend(handed.updated)
+    handed: dict[tuple[str, str], Handover] = pickle.loads(content)  # noqa: S301  # from a process of this run
+    for (root, task), found in handed.items():
+        one = member(config, Path(root), task)
+        take_over(lifecycle_of(config, one), found)
+        one.verdicts.update(found.verdicts)
+        one.updated.extend(found.updated)
 
 
 def take_over(lifecycle: Lifecycle, handed: Handover) -> None:

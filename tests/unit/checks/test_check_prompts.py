@@ -38,7 +38,7 @@ def saved(project):
 @pytest.fixture
 def compared(project, saved):
     """What comparing the prompts finds."""
-    return lambda task=news.task: list(changed_prompts(shelf_of(project), task, saved.parent))
+    return lambda task=news.task: list(changed_prompts(shelf_of(project), task, task.program(), saved.parent))
 
 
 def test_the_prompts_of_a_recorded_project_are_those_on_its_tapes(compared):
