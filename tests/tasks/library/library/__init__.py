@@ -1,0 +1,1 @@
+"""A flat package, run from its parent."""

@@ -1,0 +1,90 @@
+"""Five projects of other teams: their own layouts, installed from the wheel, recorded, replayed in CI, reported.
+
+What the endpoint says is known, so every figure of the reports is compared with what it must be.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+pytest.importorskip("hatchling", reason="the wheel's build backend comes with the extra 'test'")
+from tests.endpoint import Endpoint, served
+from tests.tasks import replies
+
+pytestmark = pytest.mark.slow
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+LOST = 7 / 8
+"""Of the eight test items, the tuned student gets one wrong."""
+
+PROJECTS = [
+    pytest.param(
+        "support", {"optimized": 1.0, "distilled": LOST + 0.125 * 2 / 15}, 2, 10.0, id="equal fields, token F1"
+    ),
+    pytest.param(
+        "invoices", {"teacher": 1.0, "student": 0.0, "distilled": LOST}, 1, 1.0, id="Pydantic, missing values"
+    ),
+    pytest.param("agent", {"teacher": 1.0, "student": 0.0, "distilled": LOST}, 3, 10.0, id="ReAct, a judge"),
+    pytest.param("library", {"teacher": 1.0, "student": 0.0, "distilled": LOST}, 2, 1.0, id="embeddings"),
+    pytest.param("mails", {"optimized": 1.0, "student": 0.0, "distilled": LOST}, 2, 1.0, id="async, JSON, GEPA"),
+]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """A folder with the package as the wheel installs it."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wheels = folder / "wheels"
+    building = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(REPOSITORY)]
+    subprocess.run(building, check=True, capture_output=True)
+    (wheel,) = wheels.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True)
+    return folder / "site"
+
+
+@pytest.fixture
+def run(installed):
+    """Run a command in a project; fails unless it ends well, and gives what it printed."""
+
+    def run(folder, *command, ci=True):
+        kept = {name: value for name, value in os.environ.items() if name not in ("CI", "GITHUB_STEP_SUMMARY")}
+        environment = kept | {"PYTHONPATH": str(installed), "NO_COLOR": "1"} | ({"CI": "true"} if ci else {})
+        words = [sys.executable, "-m", *command]
+        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-5000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "accuracies", "calls", "cheaper"), PROJECTS)
+def test_a_foreign_project_is_recorded_gated_replayed_and_reported(tmp_path, run, name, accuracies, calls, cheaper):
+    project = shutil.copytree(HERE / name, tmp_path / name)
+    endpoint = Endpoint()
+    endpoint.script = replies.reply(getattr(replies, name))
+    with served(endpoint):
+        for path in (*project.rglob("*.py"), project / "pyproject.toml"):
+            path.write_text(path.read_text("utf-8").replace("{url}", endpoint.url), "utf-8")
+        run(project, "distillgate", "record", ci=False)
+    run(project, "pytest", "--distill-update-golden", "-k", "accepted", ci=False)
+    run(project, "pytest", "-p", "no:randomly", "--distill-report-json", "report.json")
+    run(project, "pytest", "-n", "2")
+    run(project, "distillgate", "check", "--replay")
+    said = run(project, "distillgate", "report", "--to", "out")
+    assert "the student may replace the teacher" in said
+    assert (project / "out" / "index.html").stat().st_size > 10_000
+    report = json.loads((project / "report.json").read_text("utf-8"))
+    stages = report["stages"]
+    assert {stage: stages[stage]["accuracy"]["value"] for stage in accuracies} == pytest.approx(accuracies)
+    lines = (project / ("evaluation/golden" if name == "support" else "golden")).rglob("distilled.jsonl")
+    items = [json.loads(line) for path in lines for line in path.read_text("utf-8").splitlines()[1:]]
+    assert {item["calls"] for item in items} == {calls}
+    if cheaper > 1:  # priced by tokens, and the same number of tokens: the prices alone decide
+        assert report["comparison"]["cost_reduction"] == pytest.approx(cheaper, rel=0.35)
