@@ -91,8 +91,8 @@ class Recordings(TapePaths):
                 )
         else:
             self._must_lie_there(stage)
-            replay = replaying(path, self.remedy(name), redactor=Redactor(remembered()), programs=self.config.programs)
-            with replay as tape:
+            redactor, settings = Redactor(remembered()), self.config
+            with replaying(path, self.remedy(name), True, redactor, settings.programs, settings.libraries) as tape:
                 tape.purpose = stage.purpose
                 yield tape
 
