@@ -13,7 +13,15 @@ from distillgate.stages import STAGES
 PACKAGE = Path(distillgate.__file__).parent
 
 LAYERS = (
-    ("errors", "calls", "secrets.rules", "results.numbers", "results.findings", "tuning.endpoint_errors"),
+    (
+        "errors",
+        "calls",
+        "secrets.shape",
+        "secrets.rules",
+        "results.numbers",
+        "results.findings",
+        "tuning.endpoint_errors",
+    ),
     ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
     ("secrets.known", "parsing", "task", "tuning"),
     ("profiles",),
