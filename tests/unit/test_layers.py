@@ -13,10 +13,10 @@ from distillgate.stages import STAGES
 PACKAGE = Path(distillgate.__file__).parent
 
 LAYERS = (
+    ("secrets.shape",),
     (
         "errors",
         "calls",
-        "secrets.shape",
         "secrets.rules",
         "results.numbers",
         "results.findings",

@@ -21,6 +21,9 @@ SHORTEST = 4
 SHORT = 8
 """Characters below which a value is found as a whole word only, and not in base64."""
 
+MOST_PASSES = 20
+"""Passes over a text, in each of which what was replaced may uncover more: only made-up texts take many."""
+
 DEEPEST = 8
 """How often a part of a URL may be encoded again."""
 
@@ -122,7 +125,9 @@ class Scrubber:
     def _scrub(self, text: str) -> tuple[str, tuple[Rule, ...]]:
         found: list[Rule] = []
         # until nothing changes: what is scrubbed twice must not differ from what is scrubbed once
-        while (cleaned := self._pass(text, found)) != text:
+        for _ in range(MOST_PASSES):
+            if (cleaned := self._pass(text, found)) == text:
+                break
             text = cleaned
         return text, tuple(found)
 
