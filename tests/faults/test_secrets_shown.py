@@ -81,7 +81,7 @@ def test_unexpected_pass(): pass
 
 def test_subtests(subtests):
     for number in range(2):
-        with subtests.test(planted(), said=planted()):
+        with subtests.test(planted(), said=planted().split(chr(10))[0]):
             print(planted())
             logging.error(planted())
             assert planted() == number
@@ -89,7 +89,7 @@ def test_subtests(subtests):
 @pytest.mark.parametrize("one", [1, 2], ids=[planted(), "x" + planted()])
 def test_parameter(one): pass
 
-@pytest.mark.parametrize("one", planted().split(chr(10)))
+@pytest.mark.parametrize("one", planted().partition("-----")[0].split(chr(10)))
 def test_parameters(one): pass
 
 def test_properties(record_property, record_testsuite_property, record_xml_attribute):
@@ -179,7 +179,7 @@ def test_the_failure_of_an_unrelated_test_is_shown_as_it_is(run, dotenv):
         "-k",
         "test_own or test_each or test_one",
         test_a=UNRELATED,
-        test_b="def test_one(benchmark): benchmark(int)",
+        test_b="def test_one(benchmark): benchmark.pedantic(int, rounds=1)",
     )
     assert (
         "assert 'maria.kowal@...mail.example' == " in shown
@@ -189,11 +189,19 @@ def test_the_failure_of_an_unrelated_test_is_shown_as_it_is(run, dotenv):
     assert "[secret:" not in shown
 
 
+ALIKE = f"""
+import pytest
+
+@pytest.mark.parametrize("one", [1, 2, 3], ids=["{KNOWN}", "[secret:env:FEED]", "x"])
+def test_it(one, benchmark): benchmark.pedantic(int, rounds=1)
+"""
+
+
 def test_parameters_that_become_alike_stay_apart(run, dotenv):
-    tests = f"import pytest\n@pytest.mark.parametrize('one', ['a {KNOWN}', 'b'], ids=['{KNOWN}', 'x'])\ndef test_it(one, benchmark): benchmark(int)"
-    result, shown = run("", test_it=tests)
-    result.assert_outcomes(passed=2)
-    assert "test_it[[secret:env:FEED]]" in shown
+    result, shown = run("", test_it=ALIKE)
+    result.assert_outcomes(passed=3)
+    for name in ("test_it[[secret:env:FEED]]", "test_it[[secret:env:FEED]-2]", "test_it[x]"):
+        assert f"test_it.py::{name} PASSED" in shown.replace("  ", " ")
 
 
 @pytest.mark.parametrize("error", [FineTuningError(ALL), RuntimeError(ALL)], ids=["expected", "unexpected"])

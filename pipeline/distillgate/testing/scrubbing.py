@@ -43,7 +43,7 @@ class Scrubbing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Take secrets out of parameter ids, before anything is told of a test."""
-        taken: set[str] = set()
+        taken = {item.nodeid for item in items}
         for item in items:
             clean = scrubbed if _is_ours(item) else without_known
             _rename(item, clean, taken)
@@ -79,8 +79,11 @@ class Scrubbing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """The same for a report of another maker, as those of subtests are."""
-        _scrub(report, self._of(report.nodeid))
+        """The same for a report of another maker, as those of subtests are, and for what goes to JUnit past it."""
+        clean = self._of(report.nodeid)
+        _scrub(report, clean)
+        for case in getattr(self._junit(), "node_reporters", {}).values():
+            _update(case.attrs, clean)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
@@ -107,15 +110,14 @@ class Scrubbing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Clean what tests gave to JUnit past their reports: properties of the suite, attributes of a case."""
+        """Clean the properties of the suite, which go to JUnit past every report."""
+        if (xml := self._junit()) is not None:
+            xml.global_properties[:] = _cleaned(xml.global_properties, without_known)
+
+    def _junit(self) -> Any:
         from _pytest.junitxml import xml_key
 
-        xml = self._config.stash.get(xml_key, None)
-        if xml is None:
-            return
-        xml.global_properties[:] = _cleaned(xml.global_properties, without_known)
-        for case in xml.node_reporters_ordered:
-            _update(case.attrs, self._of(str(case.id)))
+        return self._config.stash.get(xml_key, None)
 
     def _of(self, nodeid: str) -> Clean:
         return scrubbed if nodeid in self._ours else without_known
