@@ -218,7 +218,8 @@ RULES: tuple[Rule, ...] = (
     ),
     words(
         "curl-login",
-        r"\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[\s=]?[\"']?(?P<secret>[^\s:\"'$<>-][^\s:\"'<>]{0,80}:[^\s\"'$<>]+)",
+        r"(?:\b|(?<=\\[nrt]))curl\b[^\n]{0,300}?\s(?:-u|--user)[\s=]?[\"']?(?P<secret>[^\s:\"'$<>-][^\s:\"'<>]{0,80}:(?!//)"
+        r"[^\s\"'$<>\\]+)",
         "curl",
     ),
     words("bearer-token", rf"{START}bearer(?:%20|[\s:=+\"'])+(?P<secret>[\w.~+/=-]{{16,}})", "bearer", accept=random),
