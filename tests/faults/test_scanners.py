@@ -79,6 +79,6 @@ def hits(line, secrets):
 
 def said(who):
     """What README says of a scanner."""
-    told = re.search(rf"{who}\s[^;()]*?(\d+ of \d+ and\s\d+ of \d+)", README.read_text("utf-8"))
+    told = re.search(rf"{who}\s[^;()]*?(\d+ of \d+\s+and\s+\d+ of \d+)", README.read_text("utf-8"))
     assert told, f"README says nothing of {who}"
     return " ".join(told[1].split())

@@ -155,7 +155,7 @@ def numbered(match: re.Match[str]) -> bool:
 def hook(match: re.Match[str]) -> bool:
     """Whether the path of a webhook is one that nobody can guess."""
     url = match.string[max(0, match.start() - LONGEST_NAME) : match.start()].split()
-    return bool(url and "://" in url[-1] and UNGUESSABLE.search(match["secret"]))
+    return bool(url and ":/" in url[-1] and UNGUESSABLE.search(match["secret"]))
 
 
 def random(match: re.Match[str]) -> bool:
