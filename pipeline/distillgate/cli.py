@@ -215,9 +215,10 @@ def _config(chosen: argparse.Namespace) -> Config:
     root = find_root(Path.cwd())
     from distillgate.config import load_config
     from distillgate.results import gates
+    from distillgate.task import load_task
 
     config = load_config(root, chosen.profile)
-    gates.check(config)
+    gates.check(config, lambda: load_task(config.task, config.pythonpath).secondary)
     return config
 
 

@@ -31,7 +31,7 @@ def tickets(pytester, monkeypatch):
         path = pytester.path / "golden" / "tickets" / f"{split}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [
-            {"id": f"{split}-{queue}", "ticket": f"{split}: about {queue}", "queue": queue, "difficulty": "easy"}
+            {"id": f"{split}-{queue}", "ticket": f"{split}: about {queue}", "queue": queue}
             for queue in ("billing", "delivery")
         ]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")

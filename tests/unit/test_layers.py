@@ -125,7 +125,9 @@ def test_a_part_imports_lower_parts_only():
         pytest.param(["distillgate.run.lifecycle"], {"checks", "report", "testing", "cli"}, id="lifecycle"),
         pytest.param(["distillgate.local"], {"local", "cli"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"money.prices"}, id="published-prices"),
-        pytest.param(["pydantic"], {"config", "parsing", "profiles", "local"}, id="pydantic"),
+        pytest.param(
+            ["pydantic"], {"config", "parsing", "profiles", "golden", "stages", "task", "local"}, id="pydantic"
+        ),
         pytest.param(["rich"], {"report"}, id="rich"),
         pytest.param(["jinja2", "markupsafe", "matplotlib"], {"report"}, id="what-draws-the-page"),
         pytest.param(["torch", "transformers", "starlette", "uvicorn"], {"local"}, id="what-the-extra-brings"),

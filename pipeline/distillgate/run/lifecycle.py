@@ -60,7 +60,7 @@ class Lifecycle:
             StageError: `record` or `live` names no stage.
             ConfigError: the task or a stage that the project names cannot be loaded, or a gate is none.
         """
-        gates.check(config)
+        gates.check(config, lambda: load_task(config.task, config.pythonpath).secondary)
         self.config = config
         self.profile = config.profile
         self.task: Task = load_task(config.task, config.pythonpath)
@@ -163,7 +163,7 @@ class Lifecycle:
             NotMeasuredError: a price or the seconds behind it are not known.
         """
         verdict = gates.measure(gate, self)
-        return dataclasses.replace(verdict, judged=self.judged()) if gates.GATES[gate.name].by_metric else verdict
+        return dataclasses.replace(verdict, judged=self.judged()) if gates.measure_of(gate.name).by_metric else verdict
 
     def teacher(self) -> Scorecard:
         """The scorecard that stands for the teacher."""

@@ -24,6 +24,7 @@ from distillgate import calls
 from distillgate.calls import Call, Purpose, Scope
 from distillgate.errors import InterceptionError
 from distillgate.results.score import Score
+from distillgate.stages.awaiting import awaited
 from distillgate.stages.context import Context
 from distillgate.task import Task
 
@@ -108,7 +109,8 @@ def scored(context: Context) -> Callable[..., Score]:
     def score(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> Score:
         more = {} if trace is None else {"trace": trace}
         with attributed(purpose="metric"), dspy.context(**asked), _kept_if_it_fails():
-            return Score.of(task.metric(example, prediction, **more), task.threshold)
+            verdict = task.metric(example, prediction, **more)
+            return Score.of(awaited(verdict) if inspect.iscoroutine(verdict) else verdict, task.threshold)
 
     return score
 

@@ -358,7 +358,7 @@ def test_a_judge_is_a_role_whose_agreement_with_people_is_told(make):
     def labelled(row):
         return row | {"human": row["id"] != "item-12"}
 
-    task = shaped(shapes.Plain, metric=judge, worked={"human": bool})
+    task = shaped(shapes.Plain, metric=judge)
     recorded, endpoint = make.recorded(task, project=HUMAN, profile=JUDGE, label=labelled)
     assert "judge" in {body["model"] for body in endpoint.bodies if body}
     again = replayed(make, recorded)
@@ -384,7 +384,7 @@ def test_the_tuned_models_name_is_kept_for_its_owner_and_on_no_tape(make):
     recorded, endpoint = make.recorded(shaped(shapes.Plain), endpoint=Acme(), project='optimizer = "none"')
     kept = recorded.config.root / ".distillgate" / "tuned-models.json"
     assert json.loads(kept.read_text()) == {"shaped/loopback/distill": "ft:student:acme:shaped:1a2b"}
-    assert "ft:student:acme:shaped:1a2b" in recorded.tuned_models
+    assert "ft:student:acme:shaped:1a2b" in "".join(recorded.tuned_models)
     assert not [path for path in recorded.config.cassettes.rglob("*.jsonl") if "acme" in path.read_text("utf-8")]
     endpoint.bodies.clear()
     with served(endpoint):
