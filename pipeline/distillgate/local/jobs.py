@@ -165,9 +165,9 @@ class Job:
             events = []
             with suppress(FileNotFoundError):
                 for line in (path.parent / "events.jsonl").read_bytes().splitlines():
-                    with suppress(ValueError, TypeError):
-                        event = orjson.loads(line)
-                        events.append(event | {"id": str(event["id"])})
+                    with suppress(ValueError):
+                        if isinstance(event := orjson.loads(line), dict) and "id" in event:
+                            events.append(event)
             jobs.append(cls(path.parent, dict(record), events))
         return sorted(jobs, key=lambda job: job.record["created_at"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -40,13 +40,15 @@ def create_app(
     The commands start a model's process and a training job; tests pass small stand-ins. The home is locked until the
     application has shut down. Raises LocalEndpointError where another endpoint holds it.
     """
-    held = home.lock(settings.home)
-    home.remove_leftovers(settings.home)
-    catalogue = Catalogue(settings)
-    engines = Engines(settings, catalogue, worker_command)
-    chat = ChatCompletions(settings, catalogue, engines)
-    files = Files(settings)
-    jobs = Jobs(settings, catalogue, engines, files, trainer_command)
+    with ExitStack() as failed:
+        held = failed.enter_context(home.lock(settings.home))
+        home.remove_leftovers(settings.home)
+        catalogue = Catalogue(settings)
+        engines = Engines(settings, catalogue, worker_command)
+        chat = ChatCompletions(settings, catalogue, engines)
+        files = Files(settings)
+        jobs = Jobs(settings, catalogue, engines, files, trainer_command)
+        failed.pop_all()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

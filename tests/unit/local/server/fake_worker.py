@@ -33,8 +33,11 @@ class Handler(BaseHTTPRequestHandler):
         if said == "too long":
             error = {"code": 400, "message": "exceeds the context", "type": "exceed_context_size_error"}
             return self.answer(400, "application/json", json.dumps({"error": error}))
+        if said == "bad tools":
+            error = {"code": 500, "message": "Failed to parse tools: tools = {}", "type": "server_error"}
+            return self.answer(500, "application/json", json.dumps({"error": error}))
         note("start")
-        if said.startswith("sleep "):
+        if str(said).startswith("sleep "):
             time.sleep(float(said.split()[1]))
         note("end")
         if body.get("stream"):
