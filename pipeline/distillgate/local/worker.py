@@ -24,16 +24,17 @@ from distillgate.errors import MissingExtraError
 _ROOT = Path(__file__).parents[2]
 """What must be on the child's import path, also where the project is not installed."""
 WAITING: Mapping[str, Mapping[str, str]] = {
-    "auto": {"GOMP_SPINCOUNT": "500"},
+    "auto": {"GOMP_SPINCOUNT": "1000"},
     "spin": {},
     "sleep": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"},
 }
 """`wait_policy` → what libgomp lets a thread do that waits for the others at a barrier: `spin` as libgomp does by
-itself, `sleep` at once, or (`auto`) spin for some ten microseconds and then sleep. On idle cores the others arrive
+itself, `sleep` at once, or (`auto`) spin for some twenty microseconds and then sleep. On idle cores the others arrive
 within those; where they don't, another process has the core, and sleeping lets it finish.
 
-Tokens a second of a 135M model, two threads on two cores, alone and beside two busy processes: auto 173 and 70, spin
-178 and 51 (some answers 0.8), sleep 54 and 36.
+Tokens a second of a 135M model, two threads on two cores, alone and beside two busy processes: auto 156-169 and 47;
+spin 142-178 and 56, but some answers at 0.8; sleep 46-57 and 34-51. A count of 500 reaches 70 beside them, but alone
+only 0.93 to 0.97 of spin.
 """
 LOG_TAIL = 800
 """Characters of a child's log that an error quotes."""

@@ -90,7 +90,7 @@ SHOWS = "import os; print(os.environ.get('OMP_WAIT_POLICY'), os.environ.get('GOM
 @pytest.mark.parametrize(
     ("policy", "own", "shown"),
     [
-        pytest.param("auto", {}, "None 500", id="auto-spins-for-microseconds"),
+        pytest.param("auto", {}, "None 1000", id="auto-spins-for-microseconds"),
         pytest.param("spin", {}, "None None", id="spin-is-libgomps-own-default"),
         pytest.param("sleep", {}, "PASSIVE 0", id="sleep"),
         pytest.param("auto", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None", id="the-environment-wins-whole"),
