@@ -18,7 +18,8 @@ WRITING = threading.Lock()
 
 def note(event: str) -> None:
     with WRITING, JOURNAL.open("a") as file:
-        file.write(json.dumps({"event": event, "model": CONFIG["name"], "at": time.monotonic()}) + "\n")
+        entry = {"event": event, "model": CONFIG["name"], "at": time.monotonic(), "process": os.getpid()}
+        file.write(json.dumps(entry) + "\n")
 
 
 class Handler(BaseHTTPRequestHandler):

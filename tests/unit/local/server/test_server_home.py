@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -136,8 +137,13 @@ def test_a_tuned_model_can_be_deleted(run: Callable[..., Any], settings: LocalSe
     with run(settings) as endpoint:
         name = endpoint.wait(endpoint.tune("ok").id, "succeeded").fine_tuned_model
         assert endpoint.chat("hi", name).model == name
+        journal = (settings.home / "models" / "journal.jsonl").read_text()  # the stand-in's, beside its model
+        process = json.loads(journal.splitlines()[0])["process"]
+        os.kill(process, 0)
         deleted = endpoint.openai.models.delete(name)
         assert (deleted.id, deleted.object, deleted.deleted) == (name, "model", True)
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
         for ask in (
             endpoint.openai.models.retrieve,
             endpoint.openai.models.delete,
