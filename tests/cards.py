@@ -7,8 +7,11 @@ def item(number=1, correct=True, **changes):
     """One item's result; right with score 1 unless `correct` or `changes` say otherwise."""
     values = {
         "id": f"item-{number}",
-        "difficulty": "easy",
+        "slices": {"difficulty": "easy"},
+        "cluster": "",
         "expected": "bug",
+        "reference": "",
+        "outputs": {},
         "answer": "bug" if correct else "wish",
         "score": float(bool(correct)),
         "correct": correct,

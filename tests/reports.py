@@ -56,7 +56,8 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
 def item(name: str, correct: bool | None, **changed: Any) -> ItemResult:
     """An item's result: right or wrong, or graded, with a `score`; further fields as they are given."""
     usual: dict[str, Any] = {
-        "difficulty": "easy", "expected": "bug", "answer": "bug", "score": float(bool(correct)), "parse_failure": False,
+        "slices": {"difficulty": "easy"}, "cluster": "", "expected": "bug", "reference": "", "answer": "bug",
+        "outputs": {}, "score": float(bool(correct)), "parse_failure": False,
         "secondary": {}, "calls": 1, "prompt_tokens": 500, "cached_tokens": 0, "completion_tokens": 100,
         "seconds": 1.0, "alone": True,
     }  # fmt: skip
@@ -78,7 +79,7 @@ def _row(draw: random.Random, name: str, hostile: str) -> dict[str, Any]:
 
 def _card(stage: str, draw: random.Random, rows: Mapping[str, Mapping[str, Any]], hostile: str) -> Scorecard:
     share, seconds = STAGES[stage]
-    results, outputs = [], {}
+    results = []
     for place, (name, row) in enumerate(rows.items()):
         right = draw.random() < share - (0.06 if row["difficulty"] == "hard" else 0)
         failed = not right and (stage == "student" or draw.random() < 0.2)
@@ -89,14 +90,6 @@ def _card(stage: str, draw: random.Random, rows: Mapping[str, Mapping[str, Any]]
             if failed
             else draw.choice([one for one in LABELS if one != row["category"]])
         )
-        results.append(
-            ItemResult(
-                id=name, difficulty=row["difficulty"], expected=row["category"], answer=answer, score=float(right),
-                correct=right, parse_failure=failed, secondary={"entity_f1": draw.random()}, calls=1,
-                prompt_tokens=540, cached_tokens=0, completion_tokens=90,
-                seconds=seconds * draw.lognormvariate(0, 0.35), alone=place % 10 == 0,
-            )
-        )  # fmt: skip
         reasoning = f"The news is what {stage} says: {answer}. The place is only the setting.{hostile}"
         answered = {
             "reasoning": reasoning,
@@ -104,6 +97,14 @@ def _card(stage: str, draw: random.Random, rows: Mapping[str, Mapping[str, Any]]
             "entities": ["Kuopio", hostile],
             "summary": f"A vote.{hostile}",
         }
-        outputs[name] = {UNPARSED: f"I would say{hostile}"} if failed else answered
+        results.append(
+            ItemResult(
+                id=name, slices={"difficulty": row["difficulty"]}, cluster="", expected=row["category"], reference="",
+                answer=answer, outputs={UNPARSED: f"I would say{hostile}"} if failed else answered, score=float(right),
+                correct=right, parse_failure=failed, secondary={"entity_f1": draw.random()}, calls=1,
+                prompt_tokens=540, cached_tokens=0, completion_tokens=90,
+                seconds=seconds * draw.lognormvariate(0, 0.35), alone=place % 10 == 0,
+            )
+        )  # fmt: skip
     provenance = {"data": "sha256:0123456789abcdef", "recorded": "2026-10-01"}
-    return Scorecard(stage, f"openai/{stage}", tuple(results), provenance, outputs)
+    return Scorecard(stage, f"openai/{stage}", tuple(results), provenance)

@@ -163,8 +163,8 @@ def _record(chosen: argparse.Namespace) -> int:
                 lifecycle.result(stage)
     finally:
         sys.stdout.write(made_review(lifecycle, before, chosen.review))
-    if lifecycle.tuned_model:
-        sys.stdout.write(f"{lifecycle.tuned_model}\n")  # whole: its owner needs the name
+    for tuned in lifecycle.tuned_models:
+        sys.stdout.write(f"{tuned}\n")  # whole: its owner needs the name
     return 0
 
 
@@ -215,9 +215,10 @@ def _config(chosen: argparse.Namespace) -> Config:
     root = find_root(Path.cwd())
     from distillgate.config import load_config
     from distillgate.results import gates
+    from distillgate.task import load_task
 
     config = load_config(root, chosen.profile)
-    gates.check(config)
+    gates.check(config, lambda: load_task(config.task, config.pythonpath).secondary)
     return config
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from distillgate.errors import GoldenDataError
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from distillgate.task import Row, Task
 
 SPLITS = ("train", "dev", "test")
-DIFFICULTIES = ("easy", "hard")
+IMBALANCE = 3.0
+"""Rows of the commonest label for each of the rarest from which a split counts as unbalanced."""
 NEAR_DUPLICATE = 75
 """rapidfuzz `token_set_ratio` (0 to 100) from which two inputs count as the same text. On the news data unrelated
 articles stay below 65, a reworded copy reaches 85."""
@@ -28,7 +31,7 @@ articles stay below 65, a reworded copy reaches 85."""
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """The three splits of a task's data and the fingerprint that travels with every result."""
+    """The three splits of a task's data, ordered by id, and the fingerprint that travels with every result."""
 
     train: tuple[Row, ...]
     dev: tuple[Row, ...]
@@ -38,7 +41,7 @@ class Golden:
 
     def excerpt(self, item: str, field: str, words: int = 8) -> str:
         """The first words of a field of a test row, by the row's id; empty where there is no such row."""
-        text = next((str(row[field]) for row in self.test if row["id"] == item), "")
+        text = next((text_of(row.get(field, "")) for row in self.test if row["id"] == item), "")
         shown = text.split()[:words]
         return " ".join(shown) + (" …" if len(text.split()) > words else "")
 
@@ -52,9 +55,8 @@ def load_golden(folder: Path, task: Task) -> Golden:
     splits = {split: _read(folder / f"{split}.jsonl", task) for split in SPLITS}
     placed = [(folder / f"{split}.jsonl", line, row) for split in SPLITS for line, row in splits[split]]
     _check_ids(placed)
-    for split in SPLITS:
-        _check_balance(folder / f"{split}.jsonl", [row for _, row in splits[split]], task)
-    rows = {split: tuple(row for _, row in splits[split]) for split in SPLITS}
+    # by id, so that the order of lines decides nothing: neither which rows an optimizer draws nor how results compare
+    rows = {split: tuple(sorted((row for _, row in splits[split]), key=lambda row: row["id"])) for split in SPLITS}
     return Golden(**rows, fingerprint=fingerprint(rows))
 
 
@@ -87,7 +89,7 @@ def to_examples(rows: Sequence[Row], task: Task) -> list[dspy.Example]:
     """Rows as DSPy examples, inputs marked."""
     import dspy
 
-    return [dspy.Example(**row).with_inputs(*task.inputs) for row in rows]
+    return [dspy.Example(**row).with_inputs(*(name for name in task.inputs if name in row)) for row in rows]
 
 
 def near_duplicates(golden: Golden, task: Task, cutoff: int = NEAR_DUPLICATE) -> Iterator[tuple[str, str, float]]:
@@ -98,7 +100,7 @@ def near_duplicates(golden: Golden, task: Task, cutoff: int = NEAR_DUPLICATE) ->
     from rapidfuzz import fuzz, process
 
     rows = [*golden.train, *golden.dev, *golden.test]
-    texts = [" ".join(str(row[name]) for name in task.inputs) for row in rows]
+    texts = [" ".join(text_of(row[name]) for name in task.inputs if name in row) for row in rows]
     scores = process.cdist(texts, texts, scorer=fuzz.token_set_ratio, score_cutoff=cutoff)
     for i, row in enumerate(rows):
         for j in range(i):
@@ -137,26 +139,55 @@ def _parse(path: Path, number: int, line: bytes, task: Task) -> Row:
         return GoldenDataError(f"{path}:{number}: {what}")
 
     row = _object(path, number, line)
-    needed: dict[str, type] = {"id": str, "difficulty": str, task.label: str, **dict.fromkeys(task.inputs, str)}
-    needed |= task.fields
-    known = {**needed, **task.worked}
+    schema = _schema(task)
+    needed = ["id", *([task.label] if task.label else []), *(name for name in task.inputs if name in schema.required)]
     if missing := [name for name in needed if name not in row]:
-        raise broken(f"{missing[0]}: missing; a row has {', '.join(sorted(needed))}")
-    for name, expected in known.items():
-        if (name in row and not isinstance(row[name], expected)) or row.get(name) == "":
-            raise broken(f"{name}: must be a non-empty {expected.__name__}, is {row[name]!r}")
-    if unknown := sorted(row.keys() - known.keys()):
-        raise broken(f"{unknown[0]}: unknown field; a row has {', '.join(sorted(known))}")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", row["id"]):
-        raise broken(f"id: {row['id']!r} must be lower-case letters, digits and hyphens")
-    if row[task.label] not in task.labels:
-        raise broken(f"{task.label}: {row[task.label]!r} is not one of {', '.join(task.labels)}")
-    if row["difficulty"] not in DIFFICULTIES:
-        raise broken(f"difficulty: {row['difficulty']!r} is not one of {', '.join(DIFFICULTIES)}")
-    for rule in task.rules:
-        if problem := rule(row):
-            raise broken(problem)
+        raise broken(f"{missing[0]}: missing; a row has {', '.join(sorted({*needed, *schema.required}))}")
+    if not (isinstance(row["id"], str) and re.fullmatch(r"[\w.:/@+#-]+", row["id"])):
+        raise broken(f"id: {row['id']!r} must be a text of letters, digits and any of _ - . : / @ + #")
+    if problem := schema.problem({name: value for name, value in row.items() if name != "id"}):
+        raise broken(problem)
+    if task.labels and row[task.label] not in task.labels:
+        raise broken(f"{task.label}: {row[task.label]!r} is not one of {', '.join(map(str, task.labels))}")
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """What the fields of a task's rows must be."""
+
+    required: tuple[str, ...]
+    check: Callable[[Mapping[str, Any]], object]
+    """Raises `ValidationError` for a row that is not as it must be."""
+
+    def problem(self, row: Mapping[str, Any]) -> str:
+        """`field: what is wrong`, of the first field that is not as it must be; empty where there is none."""
+        try:
+            self.check(row)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            what = first["msg"].removeprefix("Value error, ")
+            return f"{where}: {what}, is {first['input']!r:.100}" if where else what
+        return ""
+
+
+@functools.cache
+def _schema_of(row: type[BaseModel] | None, inputs: tuple[str, ...]) -> _Schema:
+    if row is None:
+        return _Schema(inputs, lambda values: None)
+    fields = getattr(row, "input_fields", None)
+    if fields is None:
+        required = tuple(field.alias or name for name, field in row.model_fields.items() if field.is_required())
+        return _Schema(required, lambda values: row.model_validate_json(orjson.dumps(values), strict=True))
+    known = {**fields, **row.output_fields}  # type: ignore[attr-defined]  # a dspy.Signature
+    types: dict[str, Any] = {name: (field.annotation, ... if name in fields else None) for name, field in known.items()}
+    model: type[BaseModel] = create_model(row.__name__, __config__=ConfigDict(arbitrary_types_allowed=True), **types)
+    return _Schema(tuple(fields), lambda values: model.model_validate_json(orjson.dumps(values), strict=True))
+
+
+def _schema(task: Task) -> _Schema:
+    return _schema_of(task.row, task.inputs)
 
 
 def _check_ids(placed: list[tuple[Path, int, Row]]) -> None:
@@ -176,8 +207,19 @@ def _check_ids(placed: list[tuple[Path, int, Row]]) -> None:
                 )
 
 
-def _check_balance(path: Path, rows: list[Row], task: Task) -> None:
-    counts = Counter(row[task.label] for row in rows)
-    if len({counts[label] for label in task.labels}) > 1:
-        listed = ", ".join(f"{label} {counts[label]}" for label in task.labels)
-        raise GoldenDataError(f"{path}: {task.label}: every label must occur equally often, found {listed}")
+def imbalance(golden: Golden, task: Task) -> Iterator[str]:
+    """A line for each split whose labels are unequally frequent by `IMBALANCE` or more, or that lacks one."""
+    if not task.label:
+        return
+    counts = {split: Counter(text_of(row[task.label]) for row in getattr(golden, split)) for split in SPLITS}
+    found = {label for counted in counts.values() for label in counted}
+    labels = [text_of(label) for label in task.labels] or sorted(found)
+    for split, counted in counts.items():
+        listed = ", ".join(f"{label} {counted[label]}" for label in labels)
+        if max(counted.values()) >= IMBALANCE * min(counted[label] for label in labels) and len(labels) > 1:
+            yield f"{split}: labels are unequally frequent ({listed}): read label_recall beside the accuracy"
+
+
+def text_of(value: Any) -> str:
+    """A value of a row or an answer as people read it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str).decode()

@@ -15,6 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from distillgate.errors import ConfigError
 
+TABLE = "tool.distillgate"
+"""Where the settings stand in `pyproject.toml`."""
+
 SETTINGS = ConfigDict(allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,26 @@ from distillgate.errors import ConfigError
 
 if TYPE_CHECKING:
     import dspy
+    from pydantic import BaseModel
 
 Row = Mapping[str, Any]
 """One golden row as it stands in the JSON Lines file."""
 
 Metric = Callable[..., Any]
 """`metric(example, prediction, trace=None)` → bool, a score from 0 to 1, or a `dspy.Prediction(score=…)`; with a trace,
-the stricter form that decides which traces become training data."""
+the stricter form that decides which traces become training data. May be asynchronous."""
 
-Rule = Callable[[Row], str | None]
-"""Checks one golden row; returns `field: what is wrong` or None."""
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Another way in which a student is trained and asked: a shorter answer, another adapter."""
+
+    program: Callable[[], dspy.Module]
+    """Makes the program. Its predictors have the names of the task's program's (a `ChainOfThought` may become a
+    `Predict`) and its fields are among theirs, so that training rows can be written of the teacher's traces."""
+
+    adapter: Callable[[], dspy.Adapter] | None = None
+    """None leaves the task's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +49,24 @@ class Task:
     """Makes a fresh, uncompiled program; teacher and student both start from it."""
 
     metric: Metric
-    labels: tuple[str, ...]
-    """Every value that the label field may take."""
-
     inputs: tuple[str, ...]
-    """The row's fields that the program is called with."""
+    """The row's fields that the program is called with; a row may lack those for which `row` has a default."""
 
-    label: str
-    """The field that holds the answer, in rows and in predictions alike."""
+    label: str = ""
+    """The field that holds one of few right answers, in rows and in predictions alike; empty where answers are open."""
+
+    labels: tuple[str, ...] = ()
+    """Every value that the label field may take; empty leaves it to the rows."""
+
+    row: type[BaseModel] | None = None
+    """What a row must look like: a Pydantic model of all its fields but `id`, or the program's `dspy.Signature`, whose
+    outputs a row may lack. None: a row has the inputs and the label, and anything else."""
+
+    slices: tuple[str, ...] = ()
+    """Fields of a row by whose values results are told apart: difficulty, language, source."""
+
+    cluster: str = ""
+    """A field that tells which rows depend on each other: articles of one event, questions about one document."""
 
     threshold: float | None = None
     """The score from which an answer counts as correct, for a metric that grades (0 to 1). None: the means of the
@@ -60,20 +80,33 @@ class Task:
     module configured (`dspy.configure`), else DSPy's own."""
 
     secondary: Mapping[str, Callable[[dspy.Example, dspy.Prediction], float]] = field(default_factory=dict)
-    """Reported beside the metric, never gated by it: name → a score from 0 to 1 for one item."""
-
-    fields: Mapping[str, type] = field(default_factory=dict)
-    """Required fields of a row besides `id`, `difficulty`, the inputs and the label, with their types."""
-
-    worked: Mapping[str, type] = field(default_factory=dict)
-    """Fields that complete a row's answer, such as `reasoning`, with their types. A row may lack them."""
+    """Further metrics, name → a score from 0 to 1 for one item; reported, and gated where a bound has their name."""
 
     labeled_demos: int = 0
-    """Training rows of each label, with all `worked` fields, that each demonstration set of the optimizer shows. 0: the
-    optimizer bootstraps its demonstrations from the teacher's own answers."""
+    """Training rows of each label, with every output of the program's predictor, that each demonstration set of the
+    optimizer shows. 0: the optimizer bootstraps its demonstrations from the teacher's own answers."""
 
-    rules: tuple[Rule, ...] = ()
-    """What this task demands of each golden row on top of the general rules."""
+    demo_rows: Callable[[Row], bool] | None = None
+    """Which training rows are shown rather than others, where `labeled_demos` are shown; None: any."""
+
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    """Other forms in which students may be trained and asked, by the name that `form` of a student gives."""
+
+    def in_form(self, name: str) -> Task:
+        """The task as students of that form meet it; itself for the empty name.
+
+        Raises:
+            ConfigError: it has no such form.
+        """
+        if not name:
+            return self
+        if name not in self.forms:
+            raise ConfigError(
+                f"form = {name!r} of a student is unknown to the task {self.name!r}; valid: "
+                f"{', '.join(self.forms) or 'none, for the task declares no forms'}"
+            )
+        form = self.forms[name]
+        return replace(self, program=form.program, adapter=form.adapter or self.adapter)
 
 
 def load_task(reference: str, pythonpath: Iterable[Path] = ()) -> Task:

@@ -6,7 +6,8 @@ import re
 from typing import Any, Literal, get_args
 
 import dspy
-from distillgate.task import Row, Task
+import pydantic
+from distillgate.task import Task
 
 Category = Literal["politics", "technology", "sports", "health", "finance", "entertainment"]
 CATEGORIES: tuple[str, ...] = get_args(Category)
@@ -65,39 +66,51 @@ def _normalised(entity: str) -> str:
     return re.sub(r"[\W_]+", " ", entity.casefold()).strip().removeprefix("the ")
 
 
-def _words(row: Row) -> str | None:
-    count = len(str(row["article"]).split())
-    return None if 20 <= count <= 90 else f"article: {count} words, must be 20 to 90"
+class Article(pydantic.BaseModel):
+    """What a row of the news data must look like."""
 
+    model_config = pydantic.ConfigDict(extra="forbid")
 
-def _entities(row: Row) -> str | None:
-    entities = row["entities"]
-    if not entities:
-        return "entities: empty, must name at least one"
-    for entity in entities:
-        if not isinstance(entity, str) or not entity.strip() or entity not in row["article"]:
-            return f"entities: {entity!r} does not occur verbatim in the article"
-    return "entities: an entity is listed twice" if len(set(entities)) != len(entities) else None
+    article: str
+    category: Category
+    entities: list[str] = pydantic.Field(min_length=1)
+    difficulty: Literal["easy", "hard"]
+    reasoning: str | None = pydantic.Field(default=None, min_length=1)
+    summary: str | None = pydantic.Field(default=None, min_length=1)
 
+    @pydantic.field_validator("article")
+    @classmethod
+    def _is_short(cls, article: str) -> str:
+        count = len(article.split())
+        if not 20 <= count <= 90:
+            raise ValueError(f"{count} words, must be 20 to 90")
+        return article
 
-def _names_own_category(row: Row) -> str | None:
-    stem = row["category"].removesuffix("s")
-    found = re.search(rf"\b{stem}\w*", row["article"], re.IGNORECASE)
-    return f"article: names its own category ({found[0]!r})" if found else None
+    @pydantic.model_validator(mode="after")
+    def _names_entities_and_not_its_category(self) -> Article:
+        for entity in self.entities:
+            if not entity.strip() or entity not in self.article:
+                raise ValueError(f"entities: {entity!r} does not occur verbatim in the article")
+        if len(set(self.entities)) != len(self.entities):
+            raise ValueError("entities: an entity is listed twice")
+        found = re.search(rf"\b{self.category.removesuffix('s')}\w*", self.article, re.IGNORECASE)
+        if found:
+            raise ValueError(f"article: names its own category ({found[0]!r})")
+        return self
 
 
 task = Task(
     name="news",
     program=NewsClassifier,
     metric=category_match,
-    labels=CATEGORIES,
     inputs=("article",),
     label="category",
+    labels=CATEGORIES,
+    row=Article,
+    slices=("difficulty",),
     secondary={"entity_f1": entity_f1},
-    fields={"entities": list},
-    worked={"reasoning": str, "summary": str},
     labeled_demos=2,
+    demo_rows=lambda row: bool(row["difficulty"] == "hard"),
     # one call an item: no second attempt in JSON where an answer does not parse
     adapter=lambda: dspy.ChatAdapter(use_json_adapter_fallback=False),
-    rules=(_words, _entities, _names_own_category),
 )

@@ -45,7 +45,7 @@ def test_filters_narrow_together_and_a_reset_undoes_them(opened):
     page = opened()
     page.choose("outcome", "lost")
     lost = len(page.rows)
-    page.choose("difficulty", "hard")
+    page.choose("slice-difficulty", "hard")
     assert 0 < len(page.rows) < lost < 100
     assert page.found == f"{len(page.rows)} of 240 items"
     page.js("document.querySelector('#filters [type=reset]').click()")

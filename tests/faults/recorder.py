@@ -20,8 +20,8 @@ from distillgate.cassette.lines import line_of
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording
 from distillgate.cassette.transports.interception import prove
-from distillgate.config import Model
 from distillgate.errors import CassetteError
+from distillgate.profiles import Model
 from distillgate.stages.context import NO_KEY, make_lm
 from dspy.utils.exceptions import LMError
 

@@ -106,7 +106,10 @@ def test_no_error_of_the_command_tells_a_secret(monkeypatch, capsys, error):
 def test_an_accepted_result_holds_no_secret(tmp_path):
     item = ItemResult(
         id="a-1",
-        difficulty="easy",
+        slices={},
+        cluster="",
+        reference="",
+        outputs={},
         expected="sports",
         answer=TEXTS,
         score=0.0,

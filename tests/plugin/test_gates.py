@@ -30,7 +30,9 @@ def test_an_unknown_gate_is_said_before_any_test_runs(project, settings):
     settings("retention = { min = 0.90 }", "retentoin = { min = 0.90 }")
     result = project.runpytest()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*gates.retentoin is unknown; valid: cost_reduction, label_recall, latency_ratio,*"])
+    result.stderr.fnmatch_lines(
+        ["*gates.retentoin is unknown; valid: cost_reduction, entity_f1, label_recall, latency_ratio,*"]
+    )
 
 
 def test_the_numbers_are_written_as_json_on_demand(project):

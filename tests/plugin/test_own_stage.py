@@ -49,7 +49,7 @@ def test_it_is_in_table_page_json_check_fixtures_and_markers(own, monkeypatch, c
     monkeypatch.chdir(own.path)
     capsys.readouterr()
     assert main(["check", "--replay"]) == 0
-    assert capsys.readouterr().out == "all 7 tapes of profile loopback are in order\n"
+    assert capsys.readouterr().out == "all 8 tapes of profile loopback are in order\n"
 
 
 def test_a_stage_that_cannot_be_loaded_is_said_before_a_test_runs(project, settings):

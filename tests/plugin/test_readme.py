@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from distillgate.config import load_config
 from distillgate.money.prices import call_dollars
+from distillgate.stages import load_graph
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
@@ -19,7 +20,7 @@ def blocks(language):
 def tickets(pytester, monkeypatch):
     for name in ("CI", "DISTILLGATE_PROFILE", "OPENAI_API_KEY", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
-    _, settings = blocks("toml")
+    settings = blocks("toml")[1]
     (pytester.path / "tickets.py").write_text("\n".join(blocks("python")), "utf-8")
     (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
     (gate,) = re.findall(r"`(def test_student_keeps_the_quality.*?)`", README)
@@ -30,7 +31,7 @@ def tickets(pytester, monkeypatch):
         path = pytester.path / "golden" / "tickets" / f"{split}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [
-            {"id": f"{split}-{queue}", "ticket": f"{split}: about {queue}", "queue": queue, "difficulty": "easy"}
+            {"id": f"{split}-{queue}", "ticket": f"{split}: about {queue}", "queue": queue}
             for queue in ("billing", "delivery")
         ]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -68,3 +69,12 @@ def test_its_examples_of_other_endpoints_are_profiles(tickets, name):
     assert (teacher.api_key_env is None, student.api_key_env) == (False, None)
     for model in (teacher, student):
         assert call_dollars(profile, model.model.partition("/")[2], 1000, 1000) > 0
+
+
+def test_its_example_of_several_students_is_a_profile(tickets):
+    settings = tickets.path / "pyproject.toml"
+    one = re.sub(r"^student = .*\n", "", settings.read_text("utf-8"), flags=re.MULTILINE)
+    settings.write_text(one + blocks("toml")[2], "utf-8")
+    config = load_config(tickets.path)
+    assert [name for name in load_graph(config) if "distilled" in name] == [f"distilled@tiny_{n}" for n in (1, 2, 3)]
+    assert config.profile.recipe("student@tiny").traces == 120

@@ -31,7 +31,7 @@ def test_what_is_downstream_is_recorded_too(project, endpoint):
     project.runpytest("--distill-record=distill", "-k", "retention").assert_outcomes(passed=1, deselected=5)
     assert endpoint.requests["POST /v1/fine_tuning/jobs"] == 1
     models = {body["model"] for body in endpoint.bodies if body and "messages" in body}
-    assert models == {"teacher", "ft:student:test"}
+    assert models == {"ft:student:test"}
 
 
 def test_a_stage_that_no_test_asked_for_is_named(project, endpoint):

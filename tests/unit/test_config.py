@@ -10,8 +10,9 @@ import sys
 
 import distillgate
 import pytest
-from distillgate.config import Gate, Price, load_config, secret
+from distillgate.config import Gate, load_config, secret
 from distillgate.errors import ConfigError
+from distillgate.profiles import Price
 from distillgate.project import find_root
 
 PACKAGE = pathlib.Path(distillgate.__file__).parent

@@ -3,15 +3,17 @@
 import datetime
 
 import pytest
-from distillgate.config import FineTuning, Model, Price, Profile
 from distillgate.errors import ConfigError
 from distillgate.parsing import parse
+from distillgate.profiles import FineTuning, Model, Price, Profile, Student
 
 END = datetime.date(2027, 1, 14)
 
 
 def profile(teacher=None, student=None):
-    return Profile("house", Model("openai/big", retires=teacher), Model("openai/little", retires=student), FineTuning())
+    return Profile(
+        "house", Model("openai/big", retires=teacher), Student("openai/little", retires=student), FineTuning()
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from distillgate.errors import GoldenDataError
 from distillgate.golden import Golden, fingerprint, fingerprint_of, near_duplicates
 from distillgate.task import Task
 
-TASK = Task("tickets", lambda: None, lambda *_: True, ("bug", "wish"), ("title", "body"), "kind")
+TASK = Task("tickets", lambda: None, lambda *_: True, ("title", "body"), "kind", ("bug", "wish"))
 
 ROWS = (
     {"id": "a-1", "title": "Ferry", "body": "The ferry to the island left without its cook on Friday.", "kind": "bug"},

@@ -57,12 +57,13 @@ def test_every_call_knows_its_item_and_its_purpose(replayed):
         "optimize": {"optimizer"},
         "optimized": {"program"},
         "student": {"program"},
-        "distill": {"training"},
+        "traces": {"training"},
+        "distill": set(),
         "distilled": {"program"},
     }
     rows = {row["id"] for row in replayed.golden.test}
     assert {call.item for call in replayed.ledger.calls["distilled"]} == rows
-    assert {call.item for call in replayed.ledger.calls["distill"]} == {row["id"] for row in replayed.golden.train}
+    assert {call.item for call in replayed.ledger.calls["traces"]} == {row["id"] for row in replayed.golden.train}
 
 
 @pytest.mark.parametrize("stage", ["optimize", "distill"])
@@ -129,7 +130,7 @@ def test_calls_that_belong_to_no_item_are_refused_instead_of_being_lost(tmp_path
         pytest.param('stages = ["news.task:nothing"]', ConfigError, "news.task has no 'nothing'", id="no such thing"),
         pytest.param('stages = ["news.task:task"]', ConfigError, "is a Task, not a distillgate.Stage", id="no stage"),
         pytest.param(
-            'stages = ["distillgate.stages.distill:DISTILL"]', StageError, "two stages are called", id="twice"
+            'stages = ["distillgate.stages.optimize:OPTIMIZE"]', StageError, "two stages are called", id="twice"
         ),
     ],
 )

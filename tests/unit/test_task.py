@@ -10,7 +10,7 @@ from distillgate.task import Task, load_task
 MODULE = """
 from distillgate.task import Task
 
-task = Task("tickets", lambda: None, lambda *_: True, ("bug", "wish"), ("body",), "kind")
+task = Task("tickets", lambda: None, lambda *_: True, ("body",), "kind", ("bug", "wish"))
 not_one = {"name": "tickets"}
 """
 

@@ -11,6 +11,7 @@ from distillgate.checks.programs import changed_prompts
 from distillgate.checks.shelf import Shelf, read_shelf
 from distillgate.config import Config
 from distillgate.errors import CassetteMissError, DistillgateError, GoldenDataError, UnusedInteractionsError
+from distillgate.golden import imbalance
 from distillgate.results.findings import SEVERITIES, Finding, errors
 from distillgate.run.lifecycle import Lifecycle
 
@@ -63,10 +64,21 @@ def check(config: Config, graph: Graph, replay: bool = False, today: datetime.da
         findings += changed_prompts(shelf, lifecycle.task, lifecycle.artefacts)
     if not errors(findings):
         findings += altered_artefacts(lifecycle, shelf)
+    findings += unbalanced(lifecycle)
     stopped = any(finding.kind in STOPS and not finding.stages for finding in findings)
     if replay and not stopped:
         findings += replayed(lifecycle, {stage for finding in errors(findings) for stage in finding.stages})
     return findings
+
+
+def unbalanced(lifecycle: Lifecycle) -> Iterator[Finding]:
+    """Splits whose labels are unequally frequent; data that cannot be read is another finding's."""
+    try:
+        lines = list(imbalance(lifecycle.golden, lifecycle.task))
+    except GoldenDataError:
+        return
+    for line in lines:
+        yield Finding("balance", "note", (), line, "add rows of the rare labels, or gate label_recall")
 
 
 def altered_artefacts(lifecycle: Lifecycle, shelf: Shelf) -> Iterator[Finding]:

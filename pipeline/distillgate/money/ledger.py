@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from distillgate.calls import Call
-from distillgate.config import Profile
 from distillgate.errors import NotMeasuredError, PriceError
 from distillgate.money.prices import SECONDS_PER_HOUR, dollars_of, training_price
+from distillgate.profiles import Profile
 from distillgate.results.scorecard import timed
 from distillgate.stages.spec import STUDENT, TEACHER, Graph
 from distillgate.tuning import TuningReport

@@ -15,9 +15,9 @@ from distillgate.cassette.dialects import completes, cut_off, model_of, most_tok
 from distillgate.cassette.interaction import Interaction, call_of, judged
 from distillgate.cassette.recorder import Watch
 from distillgate.cassette.request import Canonical, creates_job, kind, named, size, uploads
-from distillgate.config import Profile
 from distillgate.errors import BudgetError, DistillgateError, EndpointError, PriceError
 from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars, dollars_of, training_price
+from distillgate.profiles import Profile
 from distillgate.results.numbers import dollars
 from distillgate.tuning.endpoint_errors import PATIENCE, lasting, message_of, remedy, wait_asked
 

@@ -15,10 +15,11 @@ from distillgate.calls import Call
 from distillgate.cassette import format as tape_format
 from distillgate.cassette.interaction import call_of
 from distillgate.cassette.session import journal_path
-from distillgate.config import Model, Profile, secret
+from distillgate.config import secret
 from distillgate.errors import CassetteError, ConfigError, PriceError
 from distillgate.golden import Golden
 from distillgate.money.prices import SECONDS_PER_HOUR, base_of, dollars_of, training_price
+from distillgate.profiles import Model, Profile
 from distillgate.results.numbers import dollars
 from distillgate.run.paths import TapePaths
 from distillgate.stages.spec import STUDENT, Stage, models_of
@@ -252,7 +253,7 @@ def _call_dollars(recordings: TapePaths, stage: Stage, used: Usage) -> float:
     names = {model.name for model in models_of(recordings.config.profile, stage.roles)}
     first = stage.roles[0].model_of(recordings.config.profile).name if stage.roles else ""
     tuned = any(recordings.graph[needed].tunes for needed in stage.needs)
-    if tuned and stage.roles[:1] == (STUDENT,) and "/" not in first:
+    if tuned and stage.played_by(STUDENT) and "/" not in first:
         first = f"ft:{first}:planned"
     made = (
         call if {call.model, base_of(call.model)} & names else dataclasses.replace(call, model=first)

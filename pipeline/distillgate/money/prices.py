@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from distillgate.calls import Call
-from distillgate.config import Price, Profile
 from distillgate.errors import PriceError
+from distillgate.profiles import Price, Profile
 
 SECONDS_PER_HOUR = 3600
 

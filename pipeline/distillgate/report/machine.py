@@ -53,18 +53,16 @@ def card_json(card: Scorecard, cost: float) -> dict[str, Any]:
             "provenance": dict(card.provenance),
             "n": card.n,
             "accuracy": _quality(card.accuracy),
-            "by_difficulty": {
-                name: _quality(card.accuracy_of(name)) for name in sorted({i.difficulty for i in card.items})
+            "slices": {
+                name: {value: _quality(rate) for value, rate in values.items()} for name, values in card.slices.items()
             },
-            "by_label": {}
-            if card.graded
-            else {
+            "by_label": {
                 score.label: {"precision": _quality(score.precision), "recall": _quality(score.recall), "f1": score.f1}
                 for score in card.by_label
             },
             "wrong": None if card.graded else card.wrong.hits,
             "parse_failures": card.parse_failures.hits,
-            "secondary": card.secondary,
+            "secondary": {name: _quality(mean) for name, mean in card.secondary.items()},
             "latency": {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99, "n": latency.n},
             "cost_per_1000": cost,
         }

@@ -79,8 +79,8 @@ def _fold(run: Run, title: str, pairs: Sequence[tuple[ItemResult, ItemResult]]) 
     rows = [
         [
             one.id,
-            one.difficulty,
-            one.expected,
+            ", ".join(one.slices.values()),
+            one.expected or one.reference,
             one.answer or "unparsed",
             other.answer or "unparsed",
             _excerpt(run, one.id),

@@ -14,10 +14,10 @@ import orjson
 from distillgate.cassette.format import read
 from distillgate.checks.profile import check_files, finding_line
 from distillgate.checks.programs import own_prompts
-from distillgate.config import Profile
 from distillgate.errors import DistillgateError, PriceError
 from distillgate.files import write_atomically
 from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars
+from distillgate.profiles import Profile
 from distillgate.report.machine import card_json, finite
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison

@@ -129,7 +129,7 @@ class Run:
     @cached_property
     def decision(self) -> Decision:
         """Whether the student may replace the teacher; of a profile without a student, whether its gates hold."""
-        if not any(stage.roles[:1] == (STUDENT,) for stage in self.graph.values()):
+        if not any(stage.played_by(STUDENT) for stage in self.graph.values()):
             return decide_alone(self.verdicts)
         return decide(self.comparison, self.verdicts, self.unmeasured, self.quality)
 
@@ -146,7 +146,7 @@ def pictured(graph: Graph, role: Role, ran: Container[str]) -> str:
     standing = graph.standing_for(role)
     if standing is not None and standing.name in ran:
         return standing.name
-    own = [name for name in graph.evaluations if name in ran and graph[name].roles[:1] == (role,)]
+    own = [name for name in graph.evaluations if name in ran and graph[name].played_by(role)]
     return own[-1] if own else ""
 
 

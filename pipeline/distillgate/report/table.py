@@ -26,19 +26,21 @@ def secondary_metrics(run: Run) -> list[str]:
 def headings(run: Run, metrics: Sequence[str]) -> list[str]:
     """What `figures` stand under."""
     names = [name.replace("_", " ") for name in metrics]
-    return [run.quality, "95 % interval", "hard", *names, "unparsed", "p50", "p95", PER_1000]
+    sliced = ["worst slice"] if any(card.slices for card in run.scorecards.values()) else []
+    return [run.quality, "95 % interval", *sliced, *names, "unparsed", "p50", "p95", PER_1000]
 
 
 def figures(
     run: Run, stage: str, metrics: Sequence[str], interval: Callable[[tuple[float, float]], str] = span
 ) -> list[str]:
-    """A stage's row: accuracy, its interval, hard items, the named metrics, parse failures, latency, cost."""
+    """A stage's row: accuracy, its interval, the worst slice, the named metrics, parse failures, latency, cost."""
     card = run.scorecards[stage]
+    worst = [percent(card.worst_slice.value)] if card.worst_slice else []
     return [
         percent(card.accuracy.value),
         interval(card.accuracy.interval),
-        percent(card.accuracy_of("hard").value),
-        *[decimal(card.secondary[name]) if name in card.secondary else NONE for name in metrics],
+        *worst,
+        *[decimal(card.secondary[name].value) if name in card.secondary else NONE for name in metrics],
         percent(card.parse_failures.value),
         seconds(card.latency.p50),
         seconds(card.latency.p95),
@@ -68,7 +70,9 @@ def lifecycle_table(run: Run, width: int = WIDTH) -> str:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("", no_wrap=True)
     for heading in headings(run, metrics):
-        table.add_column(heading.removeprefix("95 % ").removesuffix(" items"), justify="right", no_wrap=True)
+        table.add_column(
+            heading.removeprefix("95 % ").removesuffix(" items").removesuffix(" slice"), justify="right", no_wrap=True
+        )
     for stage in run.scorecards:
         table.add_row(run.title(stage), *figures(run, stage, metrics, _narrow))
     out = io.StringIO()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from distillgate.config import Config, Gate
-from distillgate.errors import ConfigError, NotMeasuredError, PriceError
+from distillgate.errors import AbsentStageError, ConfigError, NotMeasuredError, PriceError
 from distillgate.results.comparison import Comparison
 from distillgate.results.numbers import decimal, percent, points, ratio, span
 from distillgate.results.scorecard import ItemResult, Scorecard
@@ -154,27 +154,40 @@ def gate(
     return register
 
 
-def check(config: Config) -> None:
+SECONDARY = Measure(lambda bound, measured: _secondary(bound, measured), True, False, True, "student", "")
+"""Of gates that have the name of one of the task's secondary metrics."""
+
+
+def measure_of(name: str) -> Measure:
+    """How the gates of that name are measured."""
+    return GATES.get(name, SECONDARY)
+
+
+def check(config: Config, secondary: Callable[[], Iterable[str]] = tuple) -> None:
     """Refuse bounds in `[tool.distillgate.gates]` that no measure has.
+
+    `secondary` gives the names of the task's secondary metrics; it is asked only if a gate has no name of ours, because
+    the task has to be imported for it.
 
     Raises:
         ConfigError: names the gate and what is valid.
     """
     without_interval = [name for name, measure in GATES.items() if not measure.has_interval]
-    config.check_gates(GATES, without_interval, [name for name, measure in GATES.items() if measure.difference])
+    own = () if config.gates.keys() <= GATES.keys() else tuple(secondary())
+    config.check_gates(
+        [*GATES, *own], without_interval, [name for name, measure in GATES.items() if measure.difference]
+    )
 
 
 def measure(bound: Gate, measured: Measured) -> Verdict:
     """Measure one gate.
 
     Raises:
-        ConfigError: no gate has that name.
+        ConfigError: no gate and no secondary metric has that name.
         NotMeasuredError: the recordings do not hold what it is about.
         PriceError: it is about costs, and a price is not known.
     """
-    if bound.name not in GATES:
-        raise ConfigError(f"tool.distillgate.gates.{bound.name} is unknown; valid: {', '.join(sorted(GATES))}")
-    return GATES[bound.name].verdict(bound, measured)
+    return measure_of(bound.name).verdict(bound, measured)
 
 
 @gate("teacher_accuracy", role="teacher")
@@ -256,6 +269,20 @@ def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, compared.latency_ratio, n, ratio(compared.latency_ratio))
 
 
+def _secondary(bound: Gate, measured: Measured) -> Verdict:
+    try:
+        card = measured.student()
+    except AbsentStageError:  # a profile that evaluates its teacher alone
+        card = measured.teacher()
+    if bound.name not in card.secondary:
+        known = sorted({*GATES, *card.secondary})
+        raise ConfigError(f"tool.distillgate.gates.{bound.name} is unknown; valid: {', '.join(known)}")
+    short = [item for item in card.items if item.secondary[bound.name] < 1]
+    lowest = sorted(short, key=lambda item: item.secondary[bound.name])
+    misses = [f"{_named(item, measured)}: {decimal(item.secondary[bound.name])}" for item in lowest]
+    return _of_estimate(bound, card.secondary[bound.name], misses)
+
+
 def _of_estimate(bound: Gate, estimate: Rate | Mean, misses: Iterable[str]) -> Verdict:
     value, limits = estimate.value, estimate.interval
     return Verdict(bound, value, estimate.n, _share(bound, value), limits, span(limits), tuple(misses))
@@ -277,7 +304,7 @@ def _lost(compared: Comparison, measured: Measured) -> tuple[str, ...]:
             for teacher, student in lost
         )
     return tuple(
-        f"{_named(teacher, measured)}: expected {teacher.expected}, teacher {teacher.answer or 'unparsed'}, "
+        f"{_named(teacher, measured)}: {_expected(teacher)}teacher {teacher.answer or 'unparsed'}, "
         f"student {student.answer or 'unparsed'}"
         for teacher, student in lost
     )
@@ -291,12 +318,18 @@ def _wrong(card: Scorecard, measured: Measured, label: str | None = None) -> lis
             for item in missed
         ]
     return [
-        f"{_named(item, measured)}: expected {item.expected}, got {item.answer or 'an answer that does not parse'}"
+        f"{_named(item, measured)}: {_expected(item)}got {item.answer or 'an answer that does not parse'}"
         for item in card.items
         if not item.correct and label in (None, item.expected)
     ]
 
 
+def _expected(item: ItemResult) -> str:
+    wanted = item.expected or item.reference
+    return f"expected {wanted}, " if wanted else ""
+
+
 def _named(item: ItemResult, measured: Measured) -> str:
     words = measured.about(item.id)
-    return f'{item.id} ({item.difficulty}, "{words}")' if words else f"{item.id} ({item.difficulty})"
+    about = ", ".join([*item.slices.values(), *([f'"{words}"'] if words else [])])
+    return f"{item.id} ({about})" if about else item.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,10 +21,23 @@ class ItemResult:
     """What one program answered to one test item; of calls, tokens and seconds only the program's own count."""
 
     id: str
-    difficulty: str
+    slices: Mapping[str, str]
+    """Each field that the task slices by → its value in the row."""
+
+    cluster: str
+    """The cluster that the row belongs to; empty where the task names none."""
+
     expected: str
+    """The row's label; empty where answers are open."""
+
+    reference: str
+    """Of an open answer, what the row holds in its place; empty where it holds nothing."""
+
     answer: str
-    """The label as the program gave it; empty where the answer did not parse."""
+    """The label as the program gave it, of an open answer the program's last output; empty where it did not parse."""
+
+    outputs: Mapping[str, Any]
+    """Every output of the program, or its text as `UNPARSED`; JSON values."""
 
     score: float
     """0 to 1, as the task's metric judged it; 0.0 where the answer did not parse."""
@@ -97,10 +110,6 @@ class Scorecard:
     provenance: Mapping[str, Any]
     """Models, data fingerprint, library versions, seed and date of the recording."""
 
-    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
-    """Item id → every field of its answer, or its text as `UNPARSED`. Held by a scorecard whose stage ran in this
-    process; never stored, so that accepted results stay small, and never compared."""
-
     @property
     def n(self) -> int:
         """Items in the test split."""
@@ -112,13 +121,33 @@ class Scorecard:
         return any(item.correct is None for item in self.items)
 
     @cached_property
+    def labelled(self) -> bool:
+        """Whether each item has a label, and an answer is right or wrong."""
+        return not self.graded and all(item.expected for item in self.items)
+
+    @cached_property
     def accuracy(self) -> Rate | Mean:
         """Share of the items that are correct; of a graded scorecard the mean of their scores."""
         return self._accuracy(self.items)
 
-    def accuracy_of(self, difficulty: str) -> Rate | Mean:
-        """Accuracy over the items of one difficulty."""
-        return self._accuracy([item for item in self.items if item.difficulty == difficulty])
+    @cached_property
+    def slices(self) -> dict[str, dict[str, Rate | Mean]]:
+        """Slice → value → accuracy over the items that have it, in alphabetical order."""
+        names = dict.fromkeys(name for item in self.items for name in item.slices)
+        values = {name: sorted({item.slices.get(name, "") for item in self.items}) for name in names}
+        return {
+            name: {
+                value: self._accuracy([item for item in self.items if item.slices.get(name, "") == value])
+                for value in values[name]
+            }
+            for name in names
+        }
+
+    @property
+    def worst_slice(self) -> Rate | Mean | None:
+        """The lowest accuracy of any value of any slice; None where the task names no slices."""
+        found = [rate for values in self.slices.values() for rate in values.values()]
+        return min(found, key=lambda rate: rate.value) if found else None
 
     @cached_property
     def parse_failures(self) -> Rate:
@@ -126,10 +155,10 @@ class Scorecard:
         return Rate(sum(item.parse_failure for item in self.items), self.n)
 
     @cached_property
-    def secondary(self) -> dict[str, float]:
+    def secondary(self) -> dict[str, Mean]:
         """The mean of each secondary metric over all items, 0 to 1."""
         names = self.items[0].secondary if self.items else ()
-        return {name: sum(item.secondary[name] for item in self.items) / self.n for name in names}
+        return {name: Mean(tuple(item.secondary[name] for item in self.items)) for name in names}
 
     @cached_property
     def wrong(self) -> Rate:
@@ -140,13 +169,13 @@ class Scorecard:
 
     @cached_property
     def confusion(self) -> dict[tuple[str, str], int]:
-        """(expected label, answer) → items; an answer that did not parse is the empty text. Empty if graded."""
-        return {} if self.graded else dict(Counter((item.expected, item.answer) for item in self.items))
+        """(expected label, answer) → items; an answer that did not parse is the empty text. Empty if graded or open."""
+        return {} if not self.labelled else dict(Counter((item.expected, item.answer) for item in self.items))
 
     @cached_property
     def by_label(self) -> tuple[LabelScore, ...]:
-        """Precision, recall and F1 of every expected label, in alphabetical order; empty if graded."""
-        if self.graded:
+        """Precision, recall and F1 of every expected label, in alphabetical order; empty if graded or open."""
+        if not self.labelled:
             return ()
         answers = Counter(item.answer for item in self.items)
         expected = Counter(item.expected for item in self.items)

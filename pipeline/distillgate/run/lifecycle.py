@@ -32,7 +32,8 @@ from distillgate.task import Row, Task, load_task
 if TYPE_CHECKING:
     import dspy
 
-    from distillgate.config import Config, Gate, Model
+    from distillgate.config import Config, Gate
+    from distillgate.profiles import Model
     from distillgate.tuning import Tuner
 
 
@@ -59,7 +60,7 @@ class Lifecycle:
             StageError: `record` or `live` names no stage.
             ConfigError: the task or a stage that the project names cannot be loaded, or a gate is none.
         """
-        gates.check(config)
+        gates.check(config, lambda: load_task(config.task, config.pythonpath).secondary)
         self.config = config
         self.profile = config.profile
         self.task: Task = load_task(config.task, config.pythonpath)
@@ -74,8 +75,8 @@ class Lifecycle:
         """What each stage that has run came to."""
         self.plain: dict[str, Any] = {}
         """The state of the program as it is written, once a stage has made it: to make it may take calls."""
-        self.tuned_model = ""
-        """What to tell at the end of a recording: the whole name of the model that it tuned, which no tape holds."""
+        self.tuned_models: list[str] = []
+        """What to tell at the end of a recording: whole names of the models that it tuned, which no tape holds."""
         self.tell = tell
         self._tuned = TunedModels(config.root)
         self._stopped: dict[str, StageError] = {}
@@ -162,7 +163,7 @@ class Lifecycle:
             NotMeasuredError: a price or the seconds behind it are not known.
         """
         verdict = gates.measure(gate, self)
-        return dataclasses.replace(verdict, judged=self.judged()) if gates.GATES[gate.name].by_metric else verdict
+        return dataclasses.replace(verdict, judged=self.judged()) if gates.measure_of(gate.name).by_metric else verdict
 
     def teacher(self) -> Scorecard:
         """The scorecard that stands for the teacher."""
@@ -226,8 +227,18 @@ class Lifecycle:
     @cached_property
     def _checked(self) -> bool:
         for name in (*self.recordings.stages, *self.recordings.live):
-            self.graph[name].check(self.config, self.task, self.golden)
+            self.graph[name].check(self.config, self._met_by(self.graph[name]), self.golden)
         return True
+
+    def _met_by(self, stage: Stage) -> Task:
+        """The task in the form that the stage's student has.
+
+        Raises:
+            ConfigError: the task has no such form.
+        """
+        role = next(iter(stage.roles), None)
+        own = role and role.kind == STUDENT.name and role.name in self.profile.models
+        return self.task.in_form(self.profile.recipe(role.name).form if role and own else "")
 
     def _context(self, stage: Stage, tape: Tape) -> Context:
         recording = stage.name in (*self.recordings.stages, *self.recordings.live)
@@ -238,18 +249,23 @@ class Lifecycle:
         def tuner() -> Tuner:
             from distillgate.tuning.openai_api import make_tuner
 
-            student, tell = STUDENT.model_of(self.profile), self.tell if recording else None
-            return make_tuner(student, self.profile.finetuning, key(student), self.config.seed, tell, tape.supply)
+            student, tell = stage.roles[0].model_of(self.profile), self.tell if recording else None
+            seed = self.config.seed + stage.repeat
+            return make_tuner(student, self.profile.finetuning, key(student), seed, tell, tape.supply)
 
-        tuned = self._tuned.get(self.task.name, self.profile.name) if recording else ""
+        tuning = [name for name in stage.needs if self.graph[name].tunes]
+        tuned = self._tuned.get(self.task.name, self.profile.name, tuning[0]) if recording and tuning else ""
+
+        met = self._met_by(stage)
 
         def program() -> dspy.Module:
             with scope(purpose="setup"):
-                made = self.task.program()
-            self.plain = self.plain or made.dump_state()
+                made = met.program()
+            if met is self.task:
+                self.plain = self.plain or made.dump_state()
             return made
 
-        task = dataclasses.replace(self.task, program=program)
+        task = dataclasses.replace(met, program=program)
         return Context(
             stage, self.config, task, self.golden, tape, self.result, tuner, recording, key, tuned, self.tell
         )
@@ -264,7 +280,7 @@ class Lifecycle:
         from distillgate.stages.runtime import prepared
 
         try:
-            with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self.task):
+            with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self._met_by(stage)):
                 self.headers[stage.name] = dict(tape.header)
                 result = stage.run(self._context(stage, tape))
                 if stage.evaluates and any(not call.item and call.purpose != "setup" for call in tape.calls):
@@ -287,8 +303,8 @@ class Lifecycle:
         if stage.tunes:
             self.ledger.add_training(stage.name, result.tuning)
             if stage.name in self.recordings.stages:
-                self._tuned.keep(self.task.name, self.profile.name, result.tuning.tuned_model)
-                self.tuned_model = f"tuned model: {result.tuning.tuned_model} (kept in {self._tuned.path})"
+                self._tuned.keep(self.task.name, self.profile.name, stage.name, result.tuning.tuned_model)
+                self.tuned_models.append(f"tuned model: {result.tuning.tuned_model} (kept in {self._tuned.path})")
         if stage.name in self.recordings.stages:
             for path in artefacts.save(self.artefacts, stage, result):
                 self.tell(f"{stage.name}: see {path}")

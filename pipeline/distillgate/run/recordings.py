@@ -22,7 +22,8 @@ from distillgate.stages.spec import Graph, Stage, models_of
 if TYPE_CHECKING:
     from distillgate.cassette.recorder import TapeRecorder
     from distillgate.cassette.tape import Tape
-    from distillgate.config import Config, Model
+    from distillgate.config import Config
+    from distillgate.profiles import Model
 
 
 class UnfinishedRecordingError(CassetteError):

@@ -12,9 +12,10 @@ from distillgate.cassette import format as tape_format
 from distillgate.cassette import vcr_yaml
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
-from distillgate.config import ROLES, Config, Profile
+from distillgate.config import Config
 from distillgate.errors import CassetteError
 from distillgate.golden import load_golden
+from distillgate.profiles import Profile
 from distillgate.run.paths import TapePaths
 from distillgate.secrets.known import remembered
 from distillgate.stages import load_graph
@@ -121,7 +122,7 @@ def _names(folder: Path) -> set[str]:
 def _origin(profile: Profile, asked: Canonical) -> str:
     """The teacher's own calls go to its endpoint; the student's, uploads and tuning to the student's."""
     model = asked.body.get("model") if isinstance(asked.body, dict) else None
-    spec = next((one for one in profile.models_of(ROLES) if one.name == model), profile.model("student"))
+    spec = next((one for one in profile.models_of(profile.models) if one.name == model), profile.model("student"))
     parts = urlsplit(spec.api_base or OPENAI)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

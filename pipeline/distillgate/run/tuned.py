@@ -11,27 +11,27 @@ from distillgate.files import write_atomically
 
 
 class TunedModels:
-    """`.distillgate/tuned-models.json` of a project: `task/profile` → the name under which the endpoint serves it."""
+    """`.distillgate/tuned-models.json` of a project: `task/profile/stage` → the endpoint's name of what it tuned."""
 
     def __init__(self, root: Path) -> None:
         """`root` is the project's folder."""
         self.path = root / ".distillgate" / "tuned-models.json"
 
-    def get(self, task: str, profile: str) -> str:
-        """The model that was last tuned here; empty where none was.
+    def get(self, task: str, profile: str, stage: str) -> str:
+        """The model that a stage last tuned here; empty where it tuned none.
 
         Raises:
             ConfigError: the file holds no such names.
         """
-        return self._names().get(f"{task}/{profile}", "")
+        return self._names().get(f"{task}/{profile}/{stage}", "")
 
-    def keep(self, task: str, profile: str, name: str) -> None:
-        """Note a tuned model, and keep the folder out of git.
+    def keep(self, task: str, profile: str, stage: str, name: str) -> None:
+        """Note the model that a stage tuned, and keep the folder out of git.
 
         Raises:
             ConfigError: the file holds no such names.
         """
-        names = self._names() | {f"{task}/{profile}": name}
+        names = self._names() | {f"{task}/{profile}/{stage}": name}
         write_atomically(self.path, orjson.dumps(names, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         ignoring = self.path.with_name(".gitignore")
         if not ignoring.exists():
@@ -46,6 +46,6 @@ class TunedModels:
             raise ConfigError(f"{self.path} cannot be read: {error}. Mend it, or remove it") from error
         if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
             raise ConfigError(
-                f"{self.path} is no table from task/profile to the name of a model. Mend it, or remove it"
+                f"{self.path} is no table from task/profile/stage to the name of a model. Mend it, or remove it"
             )
         return names

@@ -6,17 +6,26 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from distillgate.errors import ConfigError
-from distillgate.stages.distill import DISTILL
-from distillgate.stages.evaluate import DISTILLED, OPTIMIZED, STUDENT_PLAIN, STUDENT_TUNED, TEACHER_PLAIN
+from distillgate.stages.distill import distillation
+from distillgate.stages.evaluate import OPTIMIZED, TEACHER_PLAIN, distilled, tuned_elsewhere, untuned
 from distillgate.stages.optimize import NONE, OPTIMIZE, SAVED, optimization
-from distillgate.stages.spec import STUDENT, TEACHER, Graph, Stage
+from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
+from distillgate.stages.teaching import TRACES
 from distillgate.task import load_object
 
 if TYPE_CHECKING:
     from distillgate.config import Config
 
-STAGES: tuple[Stage, ...] = (TEACHER_PLAIN, OPTIMIZE, OPTIMIZED, STUDENT_PLAIN, DISTILL, DISTILLED)
-"""Those of a project that optimises its teacher and tunes its student, in running order."""
+STAGES: tuple[Stage, ...] = (
+    TEACHER_PLAIN,
+    OPTIMIZE,
+    OPTIMIZED,
+    TRACES,
+    untuned(STUDENT),
+    distillation(STUDENT),
+    dataclasses.replace(distilled(STUDENT), stands_for=STUDENT),
+)
+"""Those of a project that optimises its teacher and tunes one student, in running order."""
 
 
 def load_graph(config: Config) -> Graph:
@@ -49,26 +58,59 @@ def _teachers(config: Config) -> tuple[Stage, ...]:
 
 
 def _students(config: Config) -> tuple[Stage, ...]:
-    student = config.profile.models.get(STUDENT.name)
-    if student is None:
-        return ()
-    if student.tuned:
-        return STUDENT_PLAIN, STUDENT_TUNED
-    name, distill = config.search[0], DISTILL
-    if name in (NONE, SAVED):
-        distill = dataclasses.replace(DISTILL, needs=(), asks_with=("",) if name == NONE else DISTILL.asks_with)
-    return STUDENT_PLAIN, distill, DISTILLED
+    """The traces if anybody is trained on them, each model before it is tuned, then each recipe, seed by seed."""
+    students = config.profile.recipes
+    search = config.search[0]
+    untrained: dict[tuple[str, str], Stage] = {}
+    made: list[Stage] = []
+    for name, recipe in students.items():
+        role, suffix = (Role(f"{STUDENT.name}@{name}"), f"@{name}") if name else (STUDENT, "")
+        called = f"student {name}" if name else "student"
+        untrained.setdefault((recipe.model, recipe.form), untuned(role, suffix, f"untuned {called}"))
+        chosen = name == config.profile.chosen
+        if recipe.tuned:
+            made.append(_standing(tuned_elsewhere(role, suffix, f"distilled {called}"), chosen))
+            continue
+        if recipe.prompt == "optimized" and search == NONE:
+            raise ConfigError(f"prompt = 'optimized' of the {called} needs an optimizer, which is {NONE!r}")
+        prompt = OPTIMIZE.name if recipe.prompt == "optimized" else ""
+        for repeat in range(recipe.seeds):
+            own, of = (
+                (f"{suffix}_{repeat + 1}", f", {repeat + 1} of {recipe.seeds}") if recipe.seeds > 1 else (suffix, "")
+            )
+            distill = distillation(role, own, repeat, prompt, f"distillation{f' of {name}' if name else ''}{of}")
+            if search in (NONE, SAVED):
+                distill = dataclasses.replace(distill, needs=(TRACES.name,))
+            result = distilled(role, own, f"distilled {called}{of}", prompt)
+            made += [distill, _standing(result, chosen and not repeat)]
+    traces = TRACES
+    if search in (NONE, SAVED):
+        traces = dataclasses.replace(TRACES, needs=(), asks_with=("",) if search == NONE else TRACES.asks_with)
+    trained = any(stage.tunes for stage in made)
+    return (*([traces] if trained else []), *untrained.values(), *made)
+
+
+def _standing(stage: Stage, chosen: bool) -> Stage:
+    return dataclasses.replace(stage, stands_for=STUDENT) if chosen else stage
 
 
 def _absent(config: Config) -> dict[str, str]:
+    """Stages that other profiles or optimizers have → why this lifecycle does without."""
     name, _ = config.search
-    profile, student = config.profile.name, config.profile.models.get(STUDENT.name)
+    profile, students = config.profile.name, config.profile.recipes
     without = {OPTIMIZE.name: f"optimizer = {name!r} makes no calls"} if name in (NONE, SAVED) else {}
     if name == NONE:
         without[OPTIMIZED.name] = "optimizer = 'none', so that the plain teacher stands for the teacher"
-    if student is None:
-        why = f"profile {profile!r} names no student"
-        without |= dict.fromkeys((STUDENT_PLAIN.name, DISTILL.name, DISTILLED.name), why)
-    elif student.tuned:
-        without[DISTILL.name] = f"the student of profile {profile!r} is tuned already"
+    usual = [stage.name for stage in STAGES if any(role.kind == STUDENT.name for role in stage.roles)]
+    trained = [stage.name for stage in STAGES if stage.tunes or stage.name == TRACES.name]
+    if not students:
+        without |= dict.fromkeys((*usual, TRACES.name), f"profile {profile!r} names no student")
+    elif all(student.tuned for student in students.values()):
+        without |= dict.fromkeys(trained, f"the student of profile {profile!r} is tuned already")
+    if students and "" not in students:
+        why = f"profile {profile!r} names several students; each has a stage of its own: {', '.join(students)}"
+        without |= {stage: why for stage in usual if stage not in without}
+    elif students and students[""].seeds > 1:
+        why = f"the student of profile {profile!r} is tuned {students[''].seeds} times; each has a stage of its own"
+        without |= {stage: why for stage in usual if stage not in (without, untuned(STUDENT).name)}
     return without

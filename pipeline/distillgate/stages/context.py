@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from distillgate.config import Config, Model
+from distillgate.config import Config
 from distillgate.golden import Golden, to_examples
+from distillgate.profiles import Model
 from distillgate.stages.awaiting import synchronous
 from distillgate.stages.spec import JUDGE, Role, Split, Stage
 from distillgate.task import Task
@@ -57,7 +58,7 @@ class Context:
     """What a stage that this one needs came to."""
 
     tuner: Callable[[], Tuner]
-    """Makes who fine-tunes the student."""
+    """Makes who fine-tunes the student of the stage."""
 
     recording: bool = False
     """Whether the endpoint is asked, and not a tape."""
@@ -66,7 +67,7 @@ class Context:
     """The API key of a model."""
 
     tuned: str = ""
-    """The name of the model that was last tuned here, whole; empty where it is not known."""
+    """The whole name of the model that the stage calls, where it was tuned here; empty where it is not known."""
 
     tell: Callable[[str], None] = lambda message: None
     """Says something to whoever watches a recording."""
@@ -74,7 +75,7 @@ class Context:
     @property
     def seed(self) -> int:
         """Every random choice of a stage follows from it."""
-        return self.config.seed
+        return self.config.seed + self.stage.repeat
 
     @property
     def num_threads(self) -> int:

@@ -1,4 +1,4 @@
-"""Distil the optimised teacher into the student: traces that pass the metric become training data."""
+"""Distil the teacher into a student: its traces become training rows, a fine-tuning job tunes a model on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Stage
+from distillgate.stages.spec import Role, Stage
+from distillgate.stages.teaching import TRACES
 from distillgate.tuning import TuningReport
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from distillgate.stages.context import Context
     from distillgate.task import Task
 
+JOB_CALLS = 4
+"""Requests of a fine-tuning job that its tape keeps: upload, start, end, events."""
+
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
@@ -26,59 +30,69 @@ class Distillation:
 
     program: dspy.Module
     kept: int
-    """Training examples whose teacher trace passed the metric."""
+    """Teacher traces that it was trained on."""
 
     dropped: int
+    """Teacher traces that the metric refused."""
+
     tuning: TuningReport
     rows: bytes
     """The training file, JSON Lines of chat messages."""
 
 
-def _distill(context: Context) -> Distillation:
-    from distillgate.stages.bootstrap import distill
+def distillation(role: Role, suffix: str = "", repeat: int = 0, prompt: str = "", title: str = "distillation") -> Stage:
+    """The stage that tunes the student of a role: `distill` and a `suffix` is its name.
 
-    return distill(context)
+    `repeat` tells fine-tunes of one recipe apart that differ by their seed; `prompt` names the stage whose program's
+    instructions the student is given, its own plain ones where it is empty.
+    """
+    name = f"distill{suffix}"
 
+    def run(context: Context) -> Distillation:
+        from distillgate.stages.finetune import distill
 
-def _check(config: Config, task: Task, golden: Golden) -> None:
-    from distillgate.stages.bootstrap import check
+        return distill(context)
 
-    check(config, task, golden)
+    def check(config: Config, task: Task, golden: Golden) -> None:
+        from distillgate.stages.finetune import check
 
+        check(config, task, golden, role)
 
-def _saved(result: Distillation) -> Mapping[str, bytes]:
-    from distillgate.stages.runtime import saved_program
+    def saved(result: Distillation) -> Mapping[str, bytes]:
+        from distillgate.stages.runtime import saved_program
 
-    tuning = result.tuning
-    about = {
-        "kept": result.kept,
-        "dropped": result.dropped,
-        "base_model": tuning.base_model,
-        "job": tuning.job_id,
-        "trained_tokens": tuning.trained_tokens,
-        "seconds": tuning.seconds,
-    }
-    return {
-        "distill.json": saved_program(result.program),
-        "training.jsonl": result.rows,
-        "training.json": orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
-    }
+        tuning = result.tuning
+        about = {
+            "kept": result.kept,
+            "dropped": result.dropped,
+            "base_model": tuning.base_model,
+            "job": tuning.job_id,
+            "trained_tokens": tuning.trained_tokens,
+            "seconds": tuning.seconds,
+        }
+        return {
+            f"{name}.json": saved_program(result.program),
+            f"training{suffix}.jsonl": result.rows,
+            f"training{suffix}.json": orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+        }
 
-
-DISTILL = Stage(
-    "distill",
-    "distillation",
-    _distill,
-    needs=("optimize",),
-    roles=(TEACHER, STUDENT, JUDGE),
-    split="train",
-    fixture="distillation",
-    purpose="training",
-    one_off=True,
-    seeded=True,
-    tunes=True,
-    asks_with=("optimize", ""),
-    check=_check,
-    artefacts=_saved,
-    ignored=("training.jsonl",),
-)
+    return Stage(
+        name,
+        title,
+        run,
+        needs=(TRACES.name, *([prompt] if prompt else [])),
+        roles=(role,),
+        split="train",
+        marker="distill",
+        fixture=f"distillation{suffix}",
+        purpose="training",
+        one_off=True,
+        seeded=True,
+        repeat=repeat,
+        tunes=True,
+        asks_with=(prompt,),
+        estimate=lambda rows: JOB_CALLS,
+        check=check,
+        artefacts=saved,
+        ignored=(f"training{suffix}.jsonl",),
+    )

@@ -1,4 +1,4 @@
-"""Evaluate a program over the test split: four stages, and the way to declare another."""
+"""Evaluate programs over the test split: teachers, students before and after tuning, and how to declare another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distillgate.errors import StageError
 from distillgate.secrets.known import scrubbed
 from distillgate.stages.optimize import check_teacher, teacher_of
-from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Role, Stage
+from distillgate.stages.spec import JUDGE, TEACHER, Role, Stage
 
 if TYPE_CHECKING:
     import dspy
@@ -37,19 +37,24 @@ def _optimized(context: Context) -> dspy.Module:
     return context.cast(teacher_of(context), TEACHER)
 
 
-def _distilled(context: Context) -> dspy.Module:
-    program: dspy.Module = context.result("distill").program.deepcopy()
-    for predictor in program.predictors():
-        masked, name = predictor.lm.model, predictor.lm.model
-        if context.recording and "[secret:" in masked:
-            name = f"{masked.partition('/')[0]}/{context.tuned}"
-            if scrubbed(name) != scrubbed(masked):
-                raise StageError(
-                    f"the tuned model cannot be called: its name stands on the tape without a part of it ({masked}), "
-                    "and .distillgate/tuned-models.json, which holds it where it was recorded, does not know it. "
-                    f"Record 'distill' in the same run, or leave {context.stage.name!r} out"
-                )
-        predictor.lm = predictor.lm.copy(model=name, api_key=context.key(STUDENT.model_of(context.config.profile)))
+def _tuned(distill: str, role: Role) -> Callable[[Context], dspy.Module]:
+    """The program that a stage tuned; while recording, its model is called by its whole name."""
+
+    def program(context: Context) -> dspy.Module:
+        tuned: dspy.Module = context.result(distill).program.deepcopy()
+        for predictor in tuned.predictors():
+            masked, name = predictor.lm.model, predictor.lm.model
+            if context.recording and "[secret:" in masked:
+                name = f"{masked.partition('/')[0]}/{context.tuned}"
+                if scrubbed(name) != scrubbed(masked):
+                    raise StageError(
+                        "the tuned model cannot be called: its name stands on the tape without a part of it "
+                        f"({masked}), and .distillgate/tuned-models.json, which holds it where it was recorded, does "
+                        f"not know it. Record {distill!r} in the same run, or leave {context.stage.name!r} out"
+                    )
+            predictor.lm = predictor.lm.copy(model=name, api_key=context.key(role.model_of(context.config.profile)))
+        return tuned
+
     return program
 
 
@@ -65,10 +70,28 @@ OPTIMIZED = evaluation(
     asks_with=("optimize",),
     check=check_teacher,
 )
-STUDENT_PLAIN = evaluation("student", "untuned student", STUDENT, _plain(STUDENT))
-DISTILLED = evaluation(
-    "distilled", "distilled student", STUDENT, _distilled, needs=("distill",), stands_for=STUDENT, marker="distill"
-)
-TUNED = Role(STUDENT.name, tuned=True)
-STUDENT_TUNED = evaluation("distilled", "distilled student", TUNED, _plain(TUNED), stands_for=STUDENT, marker="distill")
-"""In the place of the last one where the profile names a student that is tuned already."""
+
+
+def untuned(role: Role, suffix: str = "", title: str = "untuned student") -> Stage:
+    """The evaluation of a student before it is tuned."""
+    return evaluation(f"student{suffix}", title, role, _plain(role), marker="student")
+
+
+def distilled(role: Role, suffix: str = "", title: str = "distilled student", prompt: str = "") -> Stage:
+    """The evaluation of the student that the stage `distill` and the suffix tuned."""
+    distill = f"distill{suffix}"
+    return evaluation(
+        f"distilled{suffix}",
+        title,
+        role,
+        _tuned(distill, role),
+        needs=(distill,),
+        marker="distill",
+        asks_with=(prompt,),
+    )
+
+
+def tuned_elsewhere(role: Role, suffix: str = "", title: str = "distilled student") -> Stage:
+    """The evaluation of a student that the profile names as tuned already."""
+    tuned = Role(role.name, tuned=True)
+    return evaluation(f"distilled{suffix}", title, tuned, _plain(tuned), marker="distill")

@@ -36,7 +36,8 @@ class LabeledMIPROv2(dspy.MIPROv2):
                 program, trainset, seed, teacher, **settings
             )
             return stock
-        pools = [self._pool(trainset, label) for label in self._task.labels]
+        outputs = program.predictors()[0].signature.output_fields
+        pools = [self._pool(trainset, label, tuple(outputs)) for label in self._task.labels]
         draw = random.Random(seed)  # noqa: S311  # reproducible, not secret
         candidates: list[list[dspy.Example]] = [[]]  # as in MIPROv2, the first shows nothing
         for _ in range(1, settings["num_fewshot_candidates"]):
@@ -45,14 +46,14 @@ class LabeledMIPROv2(dspy.MIPROv2):
             candidates.append(shown)
         return {0: candidates}
 
-    def _pool(self, rows: list[dspy.Example], label: str) -> list[dspy.Example]:
-        """The shorter half of a label's worked rows, of the hard ones if there are enough: short ones cost less."""
+    def _pool(self, rows: list[dspy.Example], label: str, outputs: tuple[str, ...]) -> list[dspy.Example]:
+        """The shorter half of a label's worked rows, the preferred ones if there are enough: short ones cost less."""
         task = self._task
-        worked = [row for row in rows if row[task.label] == label and all(name in row for name in task.worked)]
-        hard = [row for row in worked if row.difficulty == "hard"]
-        hard = hard if len(hard) >= task.labeled_demos else worked
-        hard.sort(key=lambda row: sum(len(str(row[name])) for name in task.inputs))
-        return hard[: max(task.labeled_demos, len(hard) // 2)]
+        worked = [row for row in rows if row[task.label] == label and all(name in row for name in outputs)]
+        preferred = [row for row in worked if task.demo_rows is None or task.demo_rows(row)]
+        preferred = preferred if len(preferred) >= task.labeled_demos else worked
+        preferred.sort(key=lambda row: sum(len(str(row[name])) for name in task.inputs))
+        return preferred[: max(task.labeled_demos, len(preferred) // 2)]
 
 
 def check_demos(task: Task, optimizer: str, train: Sequence[Row]) -> None:
@@ -68,15 +69,19 @@ def check_demos(task: Task, optimizer: str, train: Sequence[Row]) -> None:
             f"labeled_demos = {task.labeled_demos} is for MIPROv2; optimizer = {optimizer!r} chooses its "
             "demonstrations itself. Set it to 0"
         )
-    if len(task.program().predictors()) != 1:
+    if not task.labels:
+        raise StageError(f"labeled_demos = {task.labeled_demos} needs a task with labels. Set it to 0")
+    predictors = task.program().predictors()
+    if len(predictors) != 1:
         raise StageError(
             f"labeled_demos = {task.labeled_demos} needs a program of one predictor: a row holds the answer of one "
             "only. Set it to 0, and the optimizer bootstraps its demonstrations"
         )
+    outputs = tuple(predictors[0].signature.output_fields)
     for label in task.labels:
-        found = sum(row[task.label] == label and all(name in row for name in task.worked) for row in train)
+        found = sum(row[task.label] == label and all(name in row for name in outputs) for row in train)
         if found < task.labeled_demos:
             raise StageError(
                 f"labeled_demos = {task.labeled_demos}, but only {found} training rows of {label!r} hold "
-                f"{', '.join(task.worked) or 'the label'}. Work out more rows, or lower it"
+                f"{', '.join(outputs)}. Work out more rows, or lower it"
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distillgate.errors import ConfigError
+from distillgate.errors import ConfigError, StageError
 from distillgate.stages.spec import JUDGE, PROPOSER, TEACHER, Split, Stage
 
 if TYPE_CHECKING:
@@ -149,6 +149,23 @@ def teacher_of(context: Context) -> dspy.Module:
     if name == SAVED:
         return _saved_program(context.config, context.task)
     program: dspy.Module = context.result(OPTIMIZE.name)
+    return program
+
+
+def instructed(context: Context, program: dspy.Module) -> dspy.Module:
+    """A program with the instructions of the optimised one, predictor by predictor, and none of its demonstrations.
+
+    Raises:
+        StageError: it lacks one of the optimised program's predictors, or has another.
+    """
+    found = dict(teacher_of(context).named_predictors())
+    if found.keys() != dict(program.named_predictors()).keys():
+        raise StageError(
+            f"prompt = 'optimized' needs a program with the predictors of the optimised one ({', '.join(found)}); "
+            "leave prompt or form out of the student's recipe"
+        )
+    for name, predictor in program.named_predictors():
+        predictor.signature = predictor.signature.with_instructions(found[name].signature.instructions)
     return program
 
 

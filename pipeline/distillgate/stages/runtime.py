@@ -24,6 +24,7 @@ from distillgate import calls
 from distillgate.calls import Call, Purpose, Scope
 from distillgate.errors import InterceptionError
 from distillgate.results.score import Score
+from distillgate.stages.awaiting import awaited
 from distillgate.stages.context import Context
 from distillgate.task import Task
 
@@ -108,7 +109,8 @@ def scored(context: Context) -> Callable[..., Score]:
     def score(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> Score:
         more = {} if trace is None else {"trace": trace}
         with attributed(purpose="metric"), dspy.context(**asked), _kept_if_it_fails():
-            return Score.of(task.metric(example, prediction, **more), task.threshold)
+            verdict = task.metric(example, prediction, **more)
+            return Score.of(awaited(verdict) if inspect.iscoroutine(verdict) else verdict, task.threshold)
 
     return score
 
@@ -219,11 +221,11 @@ class _Watch(BaseCallback):
     def __init__(self, examples: Sequence[dspy.Example], stop: Callable[[Exception], None]) -> None:
         self.error: Exception | None = None
         self._stop = stop
-        self._items = {_key(example.inputs().toDict()): str(example.id) for example in reversed(examples)}
+        self._items = {inputs_key(example.inputs().toDict()): str(example.id) for example in reversed(examples)}
         self._open: dict[str, Scope | None] = {}
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        item = self._items.get(_key(inputs.get("kwargs", {})))
+        item = self._items.get(inputs_key(inputs.get("kwargs", {})))
         if item is not None and not calls.current().item:
             self._open[call_id] = calls.enter(item)
 
@@ -249,7 +251,8 @@ class _Watch(BaseCallback):
             self._stop(self.error)
 
 
-def _key(inputs: Mapping[str, Any]) -> bytes:
+def inputs_key(inputs: Mapping[str, Any]) -> bytes:
+    """The same for equal inputs of a program, whatever their order."""
     return orjson.dumps(dict(inputs), option=orjson.OPT_SORT_KEYS, default=repr)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import logging
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dspy
 from dspy.evaluate import Evaluate
 from dspy.utils.exceptions import AdapterParseError
+from pydantic import BaseModel
 
 from distillgate.calls import Call
+from distillgate.errors import MetricError, StageError
+from distillgate.golden import text_of
 from distillgate.results.score import Score
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard, timed
 from distillgate.stages.context import Context
@@ -35,19 +42,16 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
     first = {int(index * step) for index in range(alone)}
     rest = [index for index in range(len(examples)) if index not in first]
     results: dict[int, ItemResult] = {}
-    outputs: dict[str, dict[str, Any]] = {}
     for indices, threads in ((sorted(first), 1), (rest, context.num_threads)):
         if indices:
             answers = _answers(context, program, [examples[index] for index in indices], threads)
             for index, answer in zip(indices, answers, strict=True):
                 results[index] = _result(examples[index], answer, context.task)
-                outputs[examples[index].id] = _fields(answer)
     return Scorecard(
         context.stage.name,
         program.predictors()[0].lm.model,
         tuple(results[index] for index in range(len(examples))),
         context.provenance,
-        outputs,
     )
 
 
@@ -93,17 +97,22 @@ def _answers(
 
 
 def _result(example: dspy.Example, prediction: dspy.Prediction, task: Task) -> ItemResult:
-    answer, score, calls = prediction.answer, prediction.verdict, tuple[Call, ...](prediction.calls)
+    score, calls = prediction.verdict, tuple[Call, ...](prediction.calls)
     failed = prediction.unparsed is not None
+    outputs = {UNPARSED: prediction.unparsed} if failed else outputs_of(prediction.answer)
+    shown = task.label or next(reversed(outputs), "")
     return ItemResult(
         id=example.id,
-        difficulty=example.difficulty,
-        expected=example[task.label],
-        answer="" if failed else str(answer[task.label]),
+        slices={name: text_of(example.get(name)) for name in task.slices},
+        cluster=text_of(example.get(task.cluster)) if task.cluster else "",
+        expected=text_of(example[task.label]) if task.label else "",
+        reference=text_of(example[shown]) if not task.label and shown in example else "",
+        answer="" if failed else text_of(outputs[shown]) if shown in outputs else "",
+        outputs=outputs,
         score=score.value,
         correct=score.correct,
         parse_failure=failed,
-        secondary={name: 0.0 if failed else round(own(example, answer), 4) for name, own in task.secondary.items()},
+        secondary=dict.fromkeys(task.secondary, 0.0) if failed else _secondary(task, example, prediction.answer),
         calls=len(calls),
         prompt_tokens=sum(call.prompt_tokens for call in calls),
         completion_tokens=sum(call.completion_tokens for call in calls),
@@ -113,16 +122,50 @@ def _result(example: dspy.Example, prediction: dspy.Prediction, task: Task) -> I
     )
 
 
-def _fields(prediction: dspy.Prediction) -> dict[str, Any]:
-    if prediction.unparsed is not None:
-        return {UNPARSED: prediction.unparsed}
-    return {name: _plain(value) for name, value in prediction.answer.items()}
+def _secondary(task: Task, example: dspy.Example, answer: dspy.Prediction) -> dict[str, float]:
+    """The secondary metrics of one item.
+
+    Raises:
+        MetricError: one is no number from 0 to 1.
+    """
+    found = {}
+    for name, metric in task.secondary.items():
+        try:
+            found[name] = round(Score.of(metric(example, answer)).value, 4)
+        except MetricError as error:
+            raise MetricError(f"secondary metric {name!r}: {error}") from error
+    return found
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can hold as it is, anything else as its text."""
-    if value is None or isinstance(value, str | int | float):
+def outputs_of(prediction: dspy.Prediction) -> dict[str, Any]:
+    """Every output of an answer as JSON can hold it.
+
+    Raises:
+        StageError: one is an object that says of itself no more than where it lies in memory.
+    """
+    return {name: _plain(value, name) for name, value in prediction.items()}
+
+
+def _plain(value: Any, name: str) -> Any:
+    if value is None or isinstance(value, str | bool | int):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(mode="json"), name)
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, name)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value), name)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(child, name) for key, child in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(child, name) for child in value), key=text_of)
     if isinstance(value, list | tuple):
-        return [_plain(child) for child in value]
-    return {str(key): _plain(child) for key, child in value.items()} if isinstance(value, dict) else str(value)
+        return [_plain(child, name) for child in value]
+    if re.search(r" at 0x[0-9a-f]+>", text := str(value)):
+        raise StageError(
+            f"the program's output {name!r} is a {type(value).__name__}, which differs from run to run ({text}). "
+            "Return a text, a number, a list, a table, a dataclass or a Pydantic model"
+        )
+    return text

@@ -10,8 +10,9 @@ from distillgate.calls import Purpose
 from distillgate.errors import AbsentStageError, StageError
 
 if TYPE_CHECKING:
-    from distillgate.config import Config, Model, Profile
+    from distillgate.config import Config
     from distillgate.golden import Golden
+    from distillgate.profiles import Model, Profile
     from distillgate.task import Task
 
 Split = Literal["train", "dev", "test"]
@@ -30,6 +31,11 @@ class Role:
 
     tuned: bool = field(default=False, compare=False)
     """Whether the model that was tuned already plays it, and not the one that it was made of."""
+
+    @property
+    def kind(self) -> str:
+        """The role without the name of one of several: `student` of `student@small`."""
+        return self.name.partition("@")[0]
 
     def model_of(self, profile: Profile) -> Model:
         """The model that plays the role.
@@ -108,6 +114,9 @@ class Stage:
     seeded: bool = False
     """Whether its requests follow from the seed."""
 
+    repeat: int = 0
+    """Which of several runs it is that differ by their seed alone; added to the project's seed."""
+
     tunes: bool = False
     """Whether its tape holds a fine-tuning job."""
 
@@ -136,6 +145,10 @@ class Stage:
         object.__setattr__(self, "marker", self.marker or self.name)
         default = f"{self.name}_scorecard" if self.evaluates else self.name
         object.__setattr__(self, "fixture", self.fixture or default.replace("@", "_"))
+
+    def played_by(self, role: Role) -> bool:
+        """Whether a model of that kind of role answers its items: `student` for each of several students."""
+        return any(first.kind == role.name for first in self.roles[:1])
 
     def expected_calls(self, rows: Mapping[Split, int]) -> int:
         """Calls to expect of a recording, from the number of rows of each split."""

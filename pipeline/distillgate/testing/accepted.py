@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from distillgate.errors import DistillgateError
+from distillgate.errors import BaselineError, DistillgateError
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Measured, measure
@@ -35,11 +36,10 @@ def check_accepted(config: pytest.Config, lifecycle: Lifecycle, stage: str) -> N
     Asked live (`--distill-live`), the stage may differ item by item, but not be surely less accurate.
     With `--distill-update-golden` it accepts them instead, and the end of the run says what changed.
     """
-    card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
+    card = baseline.as_saved(result_of(lifecycle, lambda: lifecycle.scorecard(stage)))
     path = lifecycle.baseline(stage)
     if config.getoption("distill_update_golden"):
-        drift = baseline.Drift(baseline.load(path), card) if path.exists() else None
-        story = [drift.changes, *_gates_moved(lifecycle, drift)] if drift else []
+        story = _since(lifecycle, path, card)
         baseline.save(path, card)
         config.stash.setdefault(UPDATED, []).append("\n".join([*story, f"{stage}: accepted as {path}"]))
         return
@@ -51,6 +51,17 @@ def check_accepted(config: pytest.Config, lifecycle: Lifecycle, stage: str) -> N
         return
     if drift := baseline.Drift(before, card):
         pytest.fail("\n".join([str(drift), *_gates_moved(lifecycle, drift)]), pytrace=False)
+
+
+def _since(lifecycle: Lifecycle, path: Path, card: Scorecard) -> list[str]:
+    """What changed since the results that a file holds; nothing where there is none."""
+    if not path.exists():
+        return []
+    try:
+        drift = baseline.Drift(baseline.load(path), card)
+    except BaselineError as error:
+        return [f"{card.stage}: what was accepted before cannot be compared: {error}"]
+    return [drift.changes, *_gates_moved(lifecycle, drift)] if drift else []
 
 
 def _gates_moved(lifecycle: Lifecycle, drift: baseline.Drift) -> list[str]:

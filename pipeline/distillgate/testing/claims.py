@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from distillgate.results.gates import GATES
+from distillgate.results.gates import GATES, measure_of
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.stages.spec import Role
 from distillgate.testing.accepted import check_accepted
@@ -55,7 +55,7 @@ class Claims(pytest.File):
         settings, graph = settings_of(self.config), graph_of(self.config)
         lines = self.path.read_text("utf-8").splitlines()
         for name in settings.gates:
-            measure = GATES[name]
+            measure = measure_of(name)
             standing = graph.standing_for(Role(measure.role))
             markers = (measure.marker, standing.marker if standing else "")
             yield self._claim(f"gate[{name}]", markers, check_gate, name, _line(lines, name))

@@ -19,6 +19,7 @@ from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph
 from distillgate.stages.spec import Graph
+from distillgate.task import load_task
 from distillgate.testing.plugin import ROOT
 
 SETTINGS = pytest.StashKey[Config]()
@@ -55,7 +56,7 @@ def settings_of(config: pytest.Config) -> Config:
     if SETTINGS not in config.stash:
         try:
             settings = load_config(config.stash[ROOT], config.getoption("distill_profile"))
-            gates.check(settings)
+            gates.check(settings, lambda: load_task(settings.task, settings.pythonpath).secondary)
             budget = config.getoption("distill_max_cost")
             if budget is not None:
                 settings = dataclasses.replace(settings, max_cost=budget)

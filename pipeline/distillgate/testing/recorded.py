@@ -72,7 +72,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     text = made_review(config.stash[LIFECYCLE], config.stash[BEFORE], Path(folder) if folder else None)
     if config.get_verbosity() >= 0:
         terminalreporter.write(text)
-    if tuned := config.stash[LIFECYCLE].tuned_model:
+    for tuned in config.stash[LIFECYCLE].tuned_models:
         terminalreporter.write_line(tuned)  # whole: its owner needs the name
 
 

@@ -15,7 +15,7 @@ from distillgate.tuning.endpoint_errors import PATIENCE, lasting, wait_asked_of
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
-    from distillgate.config import FineTuning, Model
+    from distillgate.profiles import FineTuning, Model
 
 WAITING = ("validating_files", "queued", "running", "paused")
 """Statuses that a job can leave without a new start."""

@@ -32,7 +32,7 @@ def run(project, monkeypatch, capsys):
 
 
 def test_tapes_in_order_are_one_line_and_exit_code_0(run):
-    assert run() == (0, "all 6 tapes of profile loopback are in order\n")
+    assert run() == (0, "all 7 tapes of profile loopback are in order\n")
 
 
 def test_an_error_is_a_line_with_its_remedy_and_exit_code_1(run, rerecord):

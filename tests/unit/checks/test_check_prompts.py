@@ -79,7 +79,7 @@ def test_other_instructions_in_the_saved_program_concern_the_optimised_stages(co
 def test_without_a_saved_program_the_optimised_stages_are_not_compared(compared, saved, content):
     saved.unlink() if content is None else saved.write_bytes(content)
     assert [(finding.kind, finding.severity, finding.stages) for finding in compared()] == [
-        ("program", "warning", ("optimized", "distill"))
+        ("program", "warning", ("optimized", "traces"))
     ]
 
 

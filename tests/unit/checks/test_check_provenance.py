@@ -69,7 +69,7 @@ def test_another_seed_concerns_the_stages_that_draw(settings, found):
 
 def test_stages_downstream_of_a_new_recording_are_stale(found, rerecord):
     rerecord("optimize", slower)
-    assert stages(found("upstream")) == [("optimized", "distill")]
+    assert stages(found("upstream")) == [("optimized", "traces")]
 
 
 def test_it_is_said_when_upstream_was_recorded(found, rerecord):

@@ -5,10 +5,10 @@ import math
 
 import pytest
 from distillgate.calls import Call
-from distillgate.config import FineTuning, Model, Price, Profile
 from distillgate.errors import NotMeasuredError, PriceError
 from distillgate.money.ledger import Economics, Ledger
 from distillgate.money.prices import token_dollars
+from distillgate.profiles import FineTuning, Model, Price, Profile, Student
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Stage
 from distillgate.tuning import TuningReport
 
@@ -38,7 +38,7 @@ def call(model=GPT_4O, prompt=500, completion=100, seconds=2.0, in_flight=1, **m
 
 def ledger(*calls, items=None, price=None, hourly=None, student="openai/little"):
     """A ledger of one stage, `small`; each call is of an item of its own unless it says otherwise."""
-    made = Ledger(Profile("p", Model("openai/big"), Model(student, price=price), machine_usd_per_hour=hourly), GRAPH)
+    made = Ledger(Profile("p", Model("openai/big"), Student(student, price=price), machine_usd_per_hour=hourly), GRAPH)
     made.add("small", calls, len(calls) if items is None else items)
     return made
 
@@ -152,7 +152,7 @@ def distilled(training_price=3.0, hourly=None, graph=GRAPH):
     profile = Profile(
         "p",
         Model("openai/gpt-4o"),
-        Model("openai/gpt-4o-mini-2024-07-18"),
+        Student("openai/gpt-4o-mini-2024-07-18"),
         FineTuning(usd_per_million_tokens=None if hourly else training_price),
         machine_usd_per_hour=hourly,
     )

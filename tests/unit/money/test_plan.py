@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import orjson
 import pytest
 from distillgate.calls import Call
-from distillgate.config import Config, FineTuning, Model, Price, Profile
+from distillgate.config import Config
 from distillgate.errors import CassetteError, ConfigError, PriceError
 from distillgate.money import plan
 from distillgate.money.plan import Usage, estimate, make_plan
+from distillgate.profiles import FineTuning, Model, Price, Profile, Student
 from distillgate.run.recordings import Recordings
 from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Stage
 
@@ -49,7 +50,7 @@ def tapes(monkeypatch):
 def recordings(tmp_path, *record, **changes):
     own = {
         "teacher": Model("openai/big", price=Price(input=10.0, output=0.0)),
-        "student": Model("openai/little", price=Price(input=1.0, output=0.0)),
+        "student": Student("openai/little", price=Price(input=1.0, output=0.0)),
         "finetuning": FineTuning(usd_per_million_tokens=5.0),
     } | changes
     config = Config(
@@ -107,7 +108,7 @@ def test_without_a_tape_the_rows_of_the_stages_split_count(tmp_path):
 
 
 def test_what_follows_a_training_is_priced_as_a_tuned_model(tmp_path):
-    at = recordings(tmp_path, "small", student=Model("openai/gpt-4o-mini-2024-07-18"))
+    at = recordings(tmp_path, "small", student=Student("openai/gpt-4o-mini-2024-07-18"))
     recorded(at, "small", asked("foreign"), "there")
     assert planned(at).stages[0].dollars == pytest.approx(10 * 1000 * 0.30 / 1e6)
 

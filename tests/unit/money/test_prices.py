@@ -1,9 +1,9 @@
 """What a call costs: the published price, or the one that the profile gives its model."""
 
 import pytest
-from distillgate.config import FineTuning, Model, Price, Profile
 from distillgate.errors import PriceError
 from distillgate.money.prices import call_dollars, token_dollars, training_price
+from distillgate.profiles import FineTuning, Model, Price, Profile, Student
 
 GPT_4O = "gpt-4o-2024-08-06"
 TUNED = "ft:gpt-4o-mini-2024-07-18:house:news:AbC123"
@@ -11,7 +11,7 @@ OWN = Price(input=2.0, output=10.0)
 
 
 def profile(student="openai/little", price=OWN, **roles):
-    return Profile("p", Model("openai/big"), Model(student, price=price), FineTuning(), **roles)
+    return Profile("p", Model("openai/big"), Student(student, price=price), FineTuning(), **roles)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_price_of_every_role_counts():
 def test_so_does_that_of_a_predictors_own_model():
     own = Model("openai/tiny-model", price=Price(input=1.0, output=5.0))
     teacher = Model("openai/big", predictors={"summarise": own})
-    made = Profile("p", teacher, Model("openai/little"), FineTuning())
+    made = Profile("p", teacher, Student("openai/little"), FineTuning())
     assert call_dollars(made, "tiny-model", 500, 100) == pytest.approx(0.001)
 
 

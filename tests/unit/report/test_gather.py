@@ -45,7 +45,7 @@ def test_answers_come_with_all_their_fields(run):
     teacher, student = run.pair
     for card in (teacher, student):
         for item in card.items:
-            assert set(card.outputs[item.id]) == {"reasoning", "category", "entities", "summary"}
+            assert set(item.outputs) == {"reasoning", "category", "entities", "summary"}
 
 
 def test_every_item_leads_to_its_line_of_the_tape(replayed_lifecycle, run):

@@ -18,7 +18,7 @@ from tests.reports import GRAPH, item
 
 def card(stage, bits):
     items = [
-        item(f"item-{n}", bit == "1", difficulty="hard", answer="ab"[bit == "0"], expected="a", seconds=2.0)
+        item(f"item-{n}", bit == "1", slices={"difficulty": "hard"}, answer="ab"[bit == "0"], expected="a", seconds=2.0)
         for n, bit in enumerate(bits)
     ]
     return Scorecard(stage, f"openai/{stage}", tuple(items), {"data": "sha256:00"})

@@ -18,7 +18,8 @@ def card(stage, answers, seconds=0.42, secondary=None, recorded="2026-10-01"):
     """A scorecard of one item a character: `1` is right, `0` is wrong, `-` does not parse; the last is hard."""
     items = [
         item(
-            f"item-{n}", mark == "1", difficulty="hard" if n == len(answers) - 1 else "easy", parse_failure=mark == "-",
+            f"item-{n}", mark == "1", parse_failure=mark == "-",
+            slices={"difficulty": "hard" if n == len(answers) - 1 else "easy"},
             secondary={"entity_f1": 0.815} if secondary is None else secondary, seconds=seconds, alone=n < 3,
         )
         for n, mark in enumerate(answers)
@@ -76,9 +77,9 @@ def test_a_hundred_columns_show_every_row_whole(shown):
     assert [title for title in TITLES if not any(line.startswith(title) for line in drawn)] == []
 
 
-def test_a_row_has_accuracy_interval_hard_items_secondary_unparsed_latency_and_cost():
+def test_a_row_has_accuracy_interval_worst_slice_secondary_unparsed_latency_and_cost():
     assert row(WHOLE, "teacher") == "80.0 % 49.0-94.3 0.0 % 0.81 0.0 % 2.00 s 2.00 s $2.25"
-    assert row(WHOLE, "distilled student") == "80.0 % 49.0-94.3 100.0 % 0.81 0.0 % 420 ms 420 ms $0.27"
+    assert row(WHOLE, "distilled student") == "80.0 % 49.0-94.3 77.8 % 0.81 0.0 % 420 ms 420 ms $0.27"
 
 
 def test_answers_that_do_not_parse_are_counted():
@@ -119,8 +120,8 @@ def one_item(secondary):
     return report([Scorecard("teacher", "openai/big", (only,), provenance)])
 
 
-def test_without_hard_items_or_calls_made_alone_there_are_dashes():
-    assert row(one_item({"entity_f1": 0.5}), "teacher") == "100.0 % 20.7-100.0 - 0.50 0.0 % - - $0.27"
+def test_without_calls_made_alone_there_are_dashes():
+    assert row(one_item({"entity_f1": 0.5}), "teacher") == "100.0 % 20.7-100.0 100.0 % 0.50 0.0 % - - $0.27"
 
 
 def test_a_task_without_secondary_metrics_has_a_table_too():

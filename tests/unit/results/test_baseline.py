@@ -1,6 +1,7 @@
 """Accepted results are read as they were written, one line an item, and drift says what changed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from distillgate.errors import BaselineError
@@ -35,7 +36,7 @@ def test_drift_shows_the_verdicts_on_what_changed():
     drift = Drift(marked("teacher", "11"), marked("teacher", "10"))
     assert drift.changes.splitlines() == [
         "teacher drifted from the accepted results: accuracy 100.0 % → 50.0 % (-50.0 pp), 1 of 2 answers changed",
-        "  item-1 (easy): expected bug, bug (right) → wish (wrong)",
+        "  item-1 (easy): bug (right) → wish (wrong)",
     ]
 
 
@@ -51,3 +52,50 @@ def test_drift_of_graded_results_shows_scores():
 )
 def test_results_are_worse_where_the_interval_of_the_difference_lies_below_0(now, worse):
     assert Drift(marked("teacher", "1" * 60), marked("teacher", now)).worse is worse
+
+
+OUTPUTS = {"answer": "bug", "entities": ["Ada", "Bo"], "summary": "It broke."}
+WAS = item(1, outputs=OUTPUTS, secondary={"entity_f1": 1.0})
+DRIFTS = [
+    pytest.param(
+        {"outputs": OUTPUTS | {"summary": "It works."}},
+        'summary "It broke." → "It works."',
+        "accept",
+        id="other output",
+    ),
+    pytest.param(
+        {"outputs": OUTPUTS | {"entities": []}, "secondary": {"entity_f1": 0.0}},
+        'entities ["Ada", "Bo"] → []; entity_f1 1.00 → 0.00',
+        "accept",
+        id="entities emptied",
+    ),
+    pytest.param(
+        {"answer": "bug.", "outputs": OUTPUTS | {"answer": "bug."}, "correct": False, "score": 0.0},
+        "item-1 (easy): bug (right) → bug. (wrong)",
+        "accept",
+        id="a trailing dot",
+    ),
+    pytest.param({"correct": False, "score": 0.0}, "bug (right) → bug (wrong)", "accept", id="the metric alone"),
+    pytest.param({"secondary": {"entity_f1": 0.5}}, "entity_f1 1.00 → 0.50", "accept", id="a secondary metric alone"),
+    pytest.param(
+        {"expected": "wish", "correct": False, "score": 0.0}, 'expected "bug" → "wish"', "golden", id="another label"
+    ),
+    pytest.param({"slices": {"difficulty": "hard"}}, 'difficulty "easy" → "hard"', "golden", id="another slice"),
+    pytest.param({"prompt_tokens": 510}, "prompt tokens 500 → 510", "accept", id="tokens"),
+    pytest.param({"seconds": 2.5}, "seconds 1 → 2.5", "accept", id="seconds"),
+]
+
+
+@pytest.mark.parametrize(("changed", "told", "advice"), DRIFTS)
+def test_whatever_differs_is_named_from_old_to_new_with_the_right_advice(changed, told, advice):
+    drift = Drift(card(WAS), card(replace(WAS, **changed)))
+    assert drift
+    assert told in drift.changes
+    assert ("the golden data changed" in str(drift)) is (advice == "golden")
+    assert ("If the change is intended, accept it" in str(drift)) is (advice == "accept")
+
+
+def test_secrets_in_results_are_no_drift(tmp_path):
+    results = card(item(1, outputs={"answer": "write to ada@example.org"}))
+    baseline.save(tmp_path / "teacher.jsonl", results)
+    assert not Drift(baseline.load(tmp_path / "teacher.jsonl"), baseline.as_saved(results))

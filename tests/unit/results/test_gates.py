@@ -39,7 +39,9 @@ class Measured:
 
 def varied(card, alone):
     """The card with every second item hard, and so many items run alone."""
-    items = [replace(i, difficulty=("easy", "hard")[n % 2], alone=n < alone) for n, i in enumerate(card.items)]
+    items = [
+        replace(i, slices={"difficulty": ("easy", "hard")[n % 2]}, alone=n < alone) for n, i in enumerate(card.items)
+    ]
     return replace(card, items=tuple(items))
 
 

@@ -21,12 +21,19 @@ def test_parse_failures_count_the_items_that_did_not_parse():
 
 
 def test_accuracy_of_a_difficulty_counts_its_items_only():
-    cards = card(item(1), item(2, difficulty="hard"), item(3, correct=False, difficulty="hard"))
-    assert cards.accuracy_of("hard") == Rate(1, 2)
+    hard = {"difficulty": "hard"}
+    cards = card(item(1), item(2, slices=hard), item(3, correct=False, slices=hard))
+    assert cards.slices["difficulty"]["hard"] == Rate(1, 2)
 
 
-def test_accuracy_of_a_difficulty_without_items_is_over_none():
-    assert card(item()).accuracy_of("hard") == Rate(0, 0)
+def test_the_worst_slice_is_the_lowest_of_all_values_of_all_slices():
+    languages = [("en", True), ("en", True), ("fi", False), ("sv", True)]
+    items = [item(n, right, slices={"language": code, "source": "wire"}) for n, (code, right) in enumerate(languages)]
+    assert card(*items).worst_slice == Rate(0, 1)
+
+
+def test_without_slices_there_is_no_worst_one():
+    assert card(item(slices={})).worst_slice is None
 
 
 def test_latency_is_that_of_the_items_that_ran_alone():
@@ -52,7 +59,7 @@ def test_secondary_metrics_are_means_over_all_items():
         item(2, correct=False, secondary={"overlap": 0.5, "length": 0.5}),
         item(3, correct=False, parse_failure=True, secondary={"overlap": 0.0, "length": 0.5}),
     )
-    assert cards.secondary == {"overlap": 0.5, "length": 0.5}
+    assert {name: mean.value for name, mean in cards.secondary.items()} == {"overlap": 0.5, "length": 0.5}
 
 
 def test_a_task_without_secondary_metrics_has_none():
@@ -89,8 +96,10 @@ def test_a_graded_scorecard_has_the_mean_of_its_scores_and_no_labels():
 
 
 def test_the_mean_of_a_difficulty_counts_its_items_only():
-    found = card(item(1, None, score=0.2), item(2, None, score=0.6, difficulty="hard"), item(3, None, score=0.8))
-    assert found.accuracy_of("easy").value == pytest.approx(0.5)
+    found = card(
+        item(1, None, score=0.2), item(2, None, score=0.6, slices={"difficulty": "hard"}), item(3, None, score=0.8)
+    )
+    assert found.slices["difficulty"]["easy"].value == pytest.approx(0.5)
 
 
 def test_a_score_with_a_threshold_counts_as_correct_or_not():

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import dspy
+from distillgate.profiles import Student
 from distillgate.results.scorecard import Scorecard
-from distillgate.stages.evaluate import STUDENT_PLAIN
+from distillgate.stages.distill import Distillation, distillation
+from distillgate.stages.evaluate import untuned
 from distillgate.stages.scoring import evaluate
-from distillgate.stages.spec import Role, Stage
+from distillgate.stages.spec import STUDENT, Role, Stage
 from distillgate.task import Task
 from distillgate.tuning import Tuner
 
@@ -23,7 +25,7 @@ class Stand:
     splits: Mapping[str, list[dspy.Example]] = field(default_factory=dict)
     models: Mapping[str, dspy.LM] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
-    stage: Stage = STUDENT_PLAIN
+    stage: Stage = field(default_factory=lambda: untuned(STUDENT))
     seed: int = 9
     num_threads: int = 1
     alone: int = 0
@@ -32,6 +34,7 @@ class Stand:
     search: Any = ("miprov2", {})
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tunes: Tuner | None = None
+    recipe: Student = field(default_factory=lambda: Student("openai/student"))
     told: list[str] = field(default_factory=list)
 
     def result(self, stage: str) -> Any:
@@ -46,8 +49,13 @@ class Stand:
     @property
     def config(self) -> Any:
         tuning = SimpleNamespace(hyperparameters=self.hyperparameters, poll_seconds=0.0)
-        profile = SimpleNamespace(alone=self.alone, finetuning=tuning)
-        return SimpleNamespace(profile=profile, search=self.search, pythonpath=())
+        profile = SimpleNamespace(
+            alone=self.alone,
+            finetuning=tuning,
+            recipe=lambda role: self.recipe,
+            training=lambda role: self.hyperparameters,
+        )
+        return SimpleNamespace(profile=profile, search=self.search, pythonpath=(), seed=self.seed)
 
     @property
     def tape(self) -> Any:
@@ -81,3 +89,13 @@ class Stand:
 def scored(program: dspy.Module, rows: list[dspy.Example], task: Task, **options: Any) -> Scorecard:
     """The scorecard of a program whose models are set."""
     return evaluate(Stand(task, {"test": rows}, **options), program)
+
+
+def taught(stand: Stand) -> Distillation:
+    """Collect the teacher's traces, then tune the student on them."""
+    from distillgate.stages.bootstrap import collect
+    from distillgate.stages.finetune import distill
+
+    stand.results = {**stand.results, "traces": collect(stand)}
+    stand.stage = distillation(STUDENT)
+    return distill(stand)

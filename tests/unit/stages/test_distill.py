@@ -6,12 +6,11 @@ import dspy
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.stages.bootstrap import distill
 from distillgate.stages.runtime import prepared
 from news.task import ClassifyNews, task
 
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, created, lm_at, tuner_at
-from tests.unit.stages.stand import Stand
+from tests.unit.stages.stand import Stand, taught
 
 KEPT = {
     "politics": "On Monday the parliament of Norway held a vote on the treaty.",
@@ -68,7 +67,7 @@ def distilled(connect):
         models = {"teacher": lm_at(endpoint, "teacher"), "student": lm_at(endpoint, "student")}
         stand = Stand(task, {"train": train}, models, {"optimize": teacher}, tunes=tuner)
         stand.hyperparameters, stand.num_threads = {"n_epochs": 3}, 2
-        return endpoint, distill(stand)
+        return endpoint, taught(stand)
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,11 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from distillgate.errors import FineTuningError, StageError
-from distillgate.stages.bootstrap import distill
 from dspy.utils.exceptions import LMError
 from news.task import task
 
 from tests.unit.stages.endpoints import NONSENSE, Wayward, asked, lm_at, tuner_at
-from tests.unit.stages.stand import Stand
+from tests.unit.stages.stand import Stand, taught
 
 TRAIN = [
     dspy.Example(id=category, article=article, category=category).with_inputs("article")
@@ -29,7 +28,7 @@ def run(connect):
     def run(endpoint):
         models = {name: lm_at(connect(endpoint), name) for name in ("teacher", "student")}
         with tuner_at(endpoint) as tuner:
-            return distill(Stand(task, {"train": TRAIN}, models, {"optimize": task.program()}, tunes=tuner))
+            return taught(Stand(task, {"train": TRAIN}, models, {"optimize": task.program()}, tunes=tuner))
 
     return run
 

@@ -1,9 +1,11 @@
 """What an evaluation makes of answers, of answers that do not parse, and of calls that fail."""
 
+import asyncio
 import threading
 
 import dspy
 import pytest
+from distillgate.errors import MetricError, StageError
 from dspy.utils.exceptions import LMError
 
 from tests.unit.stages.canned import Canned, examples, in_fields, program, task
@@ -51,7 +53,8 @@ def test_the_metric_decides_what_is_correct(answer, correct):
 
 def test_a_result_carries_what_was_expected_and_what_was_said():
     result = one(in_fields("a99"))
-    assert (result.expected, result.answer, result.difficulty, result.parse_failure) == ("a00", "a99", "easy", False)
+    assert (result.expected, result.answer, result.parse_failure) == ("a00", "a99", False)
+    assert (result.slices, result.outputs["answer"]) == ({}, "a99")
 
 
 @pytest.mark.parametrize("answer", UNPARSED)
@@ -126,7 +129,7 @@ def test_an_error_of_the_metric_is_no_wrong_answer_either():
         scored(program(Canned()), examples(3), task(metric=broken))
 
 
-def test_every_field_of_each_answer_is_kept_for_who_asks_and_the_text_of_one_that_does_not_parse():
+def test_every_output_of_each_answer_is_kept_and_the_text_of_one_that_does_not_parse():
     class Several(dspy.Module):
         def __init__(self):
             super().__init__()
@@ -136,7 +139,48 @@ def test_every_field_of_each_answer_is_kept_for_who_asks_and_the_text_of_one_tha
             said = self.ask(question=question)
             return dspy.Prediction(answer=said.answer, names=("A", "B"), odd={1: threading.Lock})
 
-    assert scored(Several(), examples(2), task()).outputs == {
-        "item-00": {"answer": "a00", "names": ["A", "B"], "odd": {"1": str(threading.Lock)}},
-        "item-01": {"answer as it came": NONSENSE},
-    }
+    assert [item.outputs for item in scored(Several(), examples(2), task()).items] == [
+        {"answer": "a00", "names": ["A", "B"], "odd": {"1": str(threading.Lock)}},
+        {"answer as it came": NONSENSE},
+    ]
+
+
+def test_an_open_answer_shows_the_last_output_beside_what_the_row_holds():
+    open_task = task(label="", labels=())
+    (result,) = scored(program(Canned()), examples(1), open_task).items
+    assert (result.expected, result.reference, result.answer) == ("", "a00", "a00")
+
+
+def test_slices_and_cluster_come_from_the_row_whatever_their_type():
+    (example,) = examples(1)
+    row = dspy.Example(**example, urgent=True, event=7, language="fi").with_inputs("question")
+    sliced = task(slices=("urgent", "language", "absent"), cluster="event")
+    (result,) = scored(program(Canned()), [row], sliced).items
+    assert result.slices == {"urgent": "true", "language": "fi", "absent": "null"}
+    assert result.cluster == "7"
+
+
+def test_an_asynchronous_metric_is_awaited():
+    async def metric(example, prediction, trace=None):
+        await asyncio.sleep(0)
+        return prediction.answer == example.answer
+
+    assert scored(program(Canned()), examples(2), task(metric=metric)).accuracy.value == 1
+
+
+def test_an_output_that_differs_from_run_to_run_is_refused():
+    class Odd(dspy.Module):
+        def __init__(self):
+            super().__init__()
+            self.ask = program(Canned())
+
+        def forward(self, question):
+            return dspy.Prediction(answer=self.ask(question=question).answer, thing=object())
+
+    with pytest.raises(StageError, match="output 'thing' is a object, which differs from run to run"):
+        scored(Odd(), examples(1), task())
+
+
+def test_a_secondary_metric_that_is_no_share_is_an_error_naming_it():
+    with pytest.raises(MetricError, match="secondary metric 'words': the metric returned 7"):
+        scored(program(Canned()), examples(1), task(secondary={"words": lambda example, prediction: 7}))

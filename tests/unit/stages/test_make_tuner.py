@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
-from distillgate.config import FineTuning, Model
+from distillgate.profiles import FineTuning, Model
 from distillgate.tuning.openai_api import make_tuner
 
 from tests.endpoint import Endpoint

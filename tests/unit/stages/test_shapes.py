@@ -251,7 +251,7 @@ def test_an_optimizer_that_cannot_run_is_refused_before_anything_is_paid(make, t
 
 def test_without_an_optimizer_the_plain_teacher_stands_for_the_teacher_and_teaches(make):
     recorded, _ = make.recorded(shaped(shapes.Plain), project='optimizer = "none"')
-    assert recorded.graph.names == ("teacher", "student", "distill", "distilled")
+    assert recorded.graph.names == ("teacher", "traces", "student", "distill", "distilled")
     assert recorded.comparison.teacher.stage == "teacher"
     assert recorded.comparison.retention == 1
     replayed(make, recorded)
@@ -263,7 +263,7 @@ def test_a_saved_program_is_the_teacher_and_costs_nothing(make):
     recorded, _ = make.recorded(shaped(shapes.Plain), project='optimizer = "shaped:own"', own=own)
     instructions = recorded.result("optimize").predictors()[0].signature.instructions
     again, endpoint = make.recorded(shaped(shapes.Plain), project='optimizer = "saved"')
-    assert again.graph.names == ("teacher", "optimized", "student", "distill", "distilled")
+    assert again.graph.names == ("teacher", "optimized", "traces", "student", "distill", "distilled")
     assert any(instructions in json.dumps(body) for body in endpoint.bodies if body)
     assert not again.recordings.orphans
     replayed(make, again)
@@ -307,7 +307,7 @@ class Broken(shapes.Plain):
         raise LookupError("the program is broken")
 
 
-@pytest.mark.parametrize("stage", ["teacher", "optimize", "distill"])
+@pytest.mark.parametrize("stage", ["teacher", "optimize", "traces"])
 @pytest.mark.parametrize(
     ("task", "error"),
     [
@@ -358,7 +358,7 @@ def test_a_judge_is_a_role_whose_agreement_with_people_is_told(make):
     def labelled(row):
         return row | {"human": row["id"] != "item-12"}
 
-    task = shaped(shapes.Plain, metric=judge, worked={"human": bool})
+    task = shaped(shapes.Plain, metric=judge)
     recorded, endpoint = make.recorded(task, project=HUMAN, profile=JUDGE, label=labelled)
     assert "judge" in {body["model"] for body in endpoint.bodies if body}
     again = replayed(make, recorded)
@@ -383,8 +383,8 @@ def test_the_tuned_models_name_is_kept_for_its_owner_and_on_no_tape(make):
 
     recorded, endpoint = make.recorded(shaped(shapes.Plain), endpoint=Acme(), project='optimizer = "none"')
     kept = recorded.config.root / ".distillgate" / "tuned-models.json"
-    assert json.loads(kept.read_text()) == {"shaped/loopback": "ft:student:acme:shaped:1a2b"}
-    assert "ft:student:acme:shaped:1a2b" in recorded.tuned_model
+    assert json.loads(kept.read_text()) == {"shaped/loopback/distill": "ft:student:acme:shaped:1a2b"}
+    assert "ft:student:acme:shaped:1a2b" in "".join(recorded.tuned_models)
     assert not [path for path in recorded.config.cassettes.rglob("*.jsonl") if "acme" in path.read_text("utf-8")]
     endpoint.bodies.clear()
     with served(endpoint):

@@ -17,14 +17,16 @@ def stage(name, *needs, **declared):
     [
         pytest.param([], (), id="nothing"),
         pytest.param(["teacher"], ("teacher",), id="teacher"),
-        pytest.param(["optimize"], ("optimize", "optimized", "distill", "distilled"), id="optimize"),
+        pytest.param(["optimize"], ("optimize", "optimized", "traces", "distill", "distilled"), id="optimize"),
         pytest.param(["optimized"], ("optimized",), id="optimized"),
         pytest.param(["student"], ("student",), id="student"),
         pytest.param(["distill"], ("distill", "distilled"), id="distill"),
         pytest.param(["distilled"], ("distilled",), id="distilled"),
         pytest.param(["distilled", "teacher"], ("teacher", "distilled"), id="two, in running order"),
         pytest.param(["student", "student"], ("student",), id="one twice"),
-        pytest.param(["distill", "optimize"], ("optimize", "optimized", "distill", "distilled"), id="overlapping"),
+        pytest.param(
+            ["distill", "optimize"], ("optimize", "optimized", "traces", "distill", "distilled"), id="overlapping"
+        ),
         pytest.param(GRAPH.names, GRAPH.names, id="all"),
     ],
 )
@@ -47,6 +49,7 @@ def test_a_fixture_is_named_after_its_stage_unless_it_says_otherwise():
         "optimize": "optimized_program",
         "optimized": "optimized_scorecard",
         "student": "student_scorecard",
+        "traces": "traces",
         "distill": "distillation",
         "distilled": "distilled_scorecard",
     }

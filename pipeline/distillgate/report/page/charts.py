@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distillgate.report.page.svg import BOUND, FAINT, INK, Chart, drawn, look_of, spread
 from distillgate.report.run import Run, pictured
 from distillgate.report.table import PER_1000
-from distillgate.results.numbers import count, decimal, dollars, magnitude, percent, seconds, span
+from distillgate.results.numbers import NONE, count, decimal, dollars, magnitude, percent, seconds, span
 from distillgate.stages.spec import STUDENT
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ FAR = 1_000_000
 LISTED = 12
 """Steps of a training that the table lists."""
 
+LEVELS = 8
+"""Values of a slice that a chart tells apart."""
+
 DASHES = ("-", "--")
 
 
 def charts(run: Run) -> list[Chart]:
     """All plots whose figures are known."""
-    drawn = (frontier(run), retention(run), by_difficulty(run), latency(run), break_even(run), loss(run))
+    sliced = dict.fromkeys(name for card in run.scorecards.values() for name in card.slices)
+    by = [by_slice(run, name) for name in sliced]
+    drawn = (frontier(run), retention(run), *by, latency(run), break_even(run), loss(run))
     return [chart for chart in drawn if chart is not None]
 
 
@@ -100,21 +105,21 @@ def retention(run: Run) -> Chart | None:
     return Chart("retention", "Retention", caption, svg, ("", "value"), rows)
 
 
-def by_difficulty(run: Run) -> Chart | None:
-    """Accuracy of every stage over the items of each difficulty; None where nothing ran."""
+def by_slice(run: Run, name: str) -> Chart | None:
+    """Accuracy of every stage over the items of each value of a slice; None where there are too many to tell apart."""
     cards = run.scorecards
-    levels = sorted({item.difficulty for card in cards.values() for item in card.items})
-    if not levels:
+    levels = sorted({value for card in cards.values() for value in card.slices.get(name, {})})
+    if not 1 < len(levels) <= LEVELS:
         return None
 
     def draw(axes: Axes) -> None:
         for place, (stage, card) in enumerate(cards.items()):
             shift = (place - (len(cards) - 1) / 2) * 0.15
-            for level, name in enumerate(levels):
-                rate = card.accuracy_of(name)
-                if rate.n:
+            for level, value in enumerate(levels):
+                rate = card.slices[name].get(value)
+                if rate:
                     _mark(axes, run, stage, level + shift, rate, run.title(stage) if level == 0 else None)
-        axes.set_xticks(range(len(levels)), levels)
+        axes.set_xticks(range(len(levels)), [value or NONE for value in levels])
         axes.set_xlim(-0.6, len(levels) - 0.4)
         axes.set_ylim(-0.05, 1.05)
         axes.grid(visible=False, axis="x")
@@ -122,16 +127,16 @@ def by_difficulty(run: Run) -> Chart | None:
         axes.set_ylabel(run.quality)
         axes.figure.legend(fontsize=8, loc="outside upper left", ncols=2)
 
-    title = f"{run.quality.capitalize()} by difficulty"
+    called = name.replace("_", " ")
+    title = f"{run.quality.capitalize()} by {called}"
     caption = f"{title} of the items, with 95 % intervals."
     rows = tuple(
-        (run.title(stage), name, percent(rate.value), span(rate.interval), count(rate.n))
+        (run.title(stage), value or NONE, percent(rate.value), span(rate.interval), count(rate.n))
         for stage, card in cards.items()
-        for name in levels
-        if (rate := card.accuracy_of(name)).n
+        for value, rate in card.slices.get(name, {}).items()
     )
-    head = ("stage", "difficulty", run.quality, "95 % interval", "items")
-    return Chart("difficulty", title, caption, drawn("difficulty", caption, draw), head, rows)
+    head = ("stage", called, run.quality, "95 % interval", "items")
+    return Chart(f"slice-{name}", title, caption, drawn(f"slice-{name}", caption, draw), head, rows)
 
 
 def _unbeaten(points: Mapping[str, tuple[float, float]]) -> list[str]:

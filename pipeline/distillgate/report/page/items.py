@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,26 +44,25 @@ def _item(run: Run, cards: tuple[Scorecard, ...], place: int) -> dict[str, Any]:
     first = cards[0].items[place]
     row = run.rows.get(first.id, {})
     asked = [[name.replace("_", " "), shown(row[name])] for name in run.inputs if name in row]
-    golden = {name: value for name, value in row.items() if name not in ("id", "difficulty", *run.inputs)}
+    golden = {name: value for name, value in row.items() if name not in ("id", *first.slices, *run.inputs)}
     return {
         "id": first.id,
-        "difficulty": first.difficulty,
-        "expected": first.expected,
+        "slices": dict(first.slices),
+        "expected": first.expected or first.reference,
         "outcome": _outcome([card.items[place] for card in cards]),
         "inputs": asked,
-        "golden": [list(pair) for pair in fields(golden) if pair[1] != first.expected],
+        "golden": [list(pair) for pair in fields(golden) if pair[1] != (first.expected or first.reference)],
         "answers": [_answer(run, card, card.items[place]) for card in cards],
     }
 
 
 def _answer(run: Run, card: Scorecard, item: ItemResult) -> dict[str, Any]:
-    output: Mapping[str, Any] = card.outputs.get(item.id, {})
     link = run.places.get(card.stage, {}).get(item.id)
     return {
         "answer": item.answer or "unparsed",
         "correct": item.correct,
         "verdict": f"score {decimal(item.score)}" if item.correct is None else "right" if item.correct else "wrong",
-        "fields": list(map(list, fields(output))),
+        "fields": list(map(list, fields(item.outputs))),
         "took": f"{seconds(item.seconds)}, {count(item.prompt_tokens)} + {count(item.completion_tokens)} tokens"
         + ("" if item.alone else ", not alone"),
         "place": [link.label, link.address] if link else None,

@@ -31,15 +31,18 @@ def sections(run: Run) -> dict[str, Any]:
         "costs": [f"{run.title(stage)}: {dollars(cost)}" for stage, cost in run.metric_costs.items()],
         "per_1000": PER_1000,
         "charts": charts(run),
-        "matrices": [matrix(card, run.title(card.stage), run.labels) for card in run.pair if not card.graded],
+        "matrices": [matrix(card, run.title(card.stage), run.labels) for card in run.pair if card.labelled],
         "changes": changes(run.plain, run.optimized),
         "lost": [teacher.id for teacher, _ in run.comparison.lost] if run.comparison else [],
         "listed": LISTED,
         "items": embedded(data),
         "item_count": count(len(data["items"])),
         "outcomes": list(dict.fromkeys(item["outcome"] for item in data["items"])),
-        "difficulties": sorted({item["difficulty"] for item in data["items"]}),
-        "expected": sorted({item["expected"] for item in data["items"]}),
+        "slices": {
+            name: sorted({item["slices"].get(name, "") for item in data["items"]})
+            for name in dict.fromkeys(name for item in data["items"] for name in item["slices"])
+        },
+        "expected": sorted({item["expected"] for item in data["items"]}) if run.labels else [],
         "players": data["players"],
         "provenance": list(_provenance(run)),
     }

@@ -4,7 +4,8 @@
   const $ = (id) => document.getElementById(id);
   const { players, items } = JSON.parse($("item-data").textContent);
   const body = $("item-table").tBodies[0];
-  const filters = ["outcome", "expected", "difficulty"];
+  const filters = [...document.querySelectorAll("#filters select")].map((select) => select.id.replace("filter-", ""));
+  const value = (item, name) => name.startsWith("slice-") ? item.slices[name.slice(6)] : item[name];
   let found = items, page = 0, opened = null;
 
   const make = (name, attributes = {}, ...children) => {
@@ -28,7 +29,7 @@
   };
   const detail = (item) => {
     const cell = make("td", { colspan: 3 + players.length, role: "cell" }, pairs(item.inputs));
-    const golden = make("div", {}, make("h3", {}, `expected: ${item.expected}`), pairs([["difficulty", item.difficulty], ...item.golden]));
+    const golden = make("div", {}, make("h3", {}, `expected: ${item.expected}`), pairs([...Object.entries(item.slices), ...item.golden]));
     cell.append(make("div", { class: "sides" }, golden, ...item.answers.map(side)));
     return make("tr", { class: "detail", role: "row", id: "detail" }, cell);
   };
@@ -73,7 +74,7 @@
   const filter = () => {
     const asked = $("search").value.trim().toLowerCase();
     const chosen = filters.map((name) => [name, $(`filter-${name}`).value]).filter((pair) => pair[1]);
-    found = items.filter((item) => chosen.every(([name, value]) => item[name] === value)
+    found = items.filter((item) => chosen.every(([name, wanted]) => value(item, name) === wanted)
       && (!asked || words(item).includes(asked)));
     page = 0;
     draw();
