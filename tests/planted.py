@@ -35,6 +35,7 @@ def hexadecimal(length: int) -> str:
 
 
 JWT = ".".join(["eyJ" + drawn(20), "eyJ" + drawn(40), drawn(43)])
+UUID = "-".join([hexadecimal(8), *[hexadecimal(4)] * 3, hexadecimal(12)])
 UPPER = "Q3RT7YU2IOP5ASDF"
 PRIVATE_KEY = "\n".join(
     [
@@ -94,6 +95,36 @@ KINDS = {
     "nvidia": _token("nvidia-key", "nv", "api-", drawn(64)),
     "langsmith": _token("langsmith-key", "ls", "v2_pt_", hexadecimal(32), "_", hexadecimal(10)),
     "telegram": _token("telegram-token", "123456789", ":A", "A", drawn(33)),
+    "telegram-in-a-url": Planted(
+        "telegram-token", f"https://api.telegram.org/bot123456789:AA{drawn(33)}/getMe", f"123456789:AA{drawn(33)}"
+    ),
+    "google-ai": _token("google-api-key", "A", "Q.", "Ab8", drawn(47)),
+    "atlassian": _token("atlassian-token", "ATA", "TT3xFfGF0", drawn(170), "=A1B2C3D4"),
+    "bitbucket": _token("atlassian-token", "AT", "BB", drawn(32)),
+    "discord": _token("discord-token", base64.b64encode(b"123456789012345678").decode(), ".", drawn(6), ".", drawn(38)),
+    "1password": _token("1password-key", "ops_", "eyJ", drawn(250)),
+    "1password-secret-key": _token("1password-key", "A", "3-ASWWYB-798JRYLJVD4-", "23DC2-86TVM-H43EB"),
+    "heroku": _token("heroku-key", "HR", "KU-AA", drawn(58)),
+    "heroku-in-context": Planted("named-secret", f"HEROKU_API_KEY={UUID}", UUID),
+    "netlify": _token("netlify-token", "nf", "p_", drawn(36)),
+    "supabase": _token("supabase-key", "sb", "p_", hexadecimal(40)),
+    "supabase-secret": _token("supabase-key", "sb_", "secret_", drawn(31)),
+    "voyage": _token("voyage-key", "p", "a-", drawn(43)),
+    "elevenlabs": _token("elevenlabs-key", "s", "k_", hexadecimal(48)),
+    "doppler": _token("doppler-token", "d", "p.st.dev.", drawn(43)),
+    "square": _token("square-token", "EA", "AA", drawn(60)),
+    "square-secret": _token("square-token", "sq", "0csp-", drawn(43)),
+    "teams-webhook": Planted(
+        "teams-webhook", "https://acme.webhook.off" + f"ice.com/webhookb2/{UUID}@{UUID}/I/x", f"{UUID}@{UUID}/I/x"
+    ),
+    "discord-webhook": Planted(
+        "discord-webhook", "https://discord.com/api/web" + f"hooks/1234567890/{drawn(68)}", f"1234567890/{drawn(68)}"
+    ),
+    "zapier-webhook": Planted(
+        "webhook", "https://hooks.zap" + "ier.com/hooks/catch/1234567/ab3c9d1/", "hooks/catch/1234567/ab3c9d1/"
+    ),
+    "own-webhook": Planted("webhook", f"https://ci.example/webhook/{drawn(24)}", drawn(24)),
+    "curl-login": Planted("curl-login", "curl -s -u maria:swordfish https://api.example", "maria:swordfish"),
     "cohere-in-context": Planted("named-secret", f'COHERE_API_KEY="{drawn(40)}"', drawn(40)),
     "mistral-in-context": Planted("named-secret", f"mistral_key: {drawn(32)}", drawn(32)),
     "password-in-context": Planted("named-secret", "password: hunter2-swordfish", "hunter2-swordfish"),

@@ -80,6 +80,9 @@ class Config(Table):
     programs: tuple[str, ...] = Field(default=(), validation_alias="replay_programs")
     """Names of programs that the task's code may start in replay."""
 
+    libraries: tuple[str, ...] = Field(default=(), validation_alias="replay_libraries")
+    """Libraries with sockets of their own (`distillgate.cassette.guard.NATIVE`) that may be loaded in replay."""
+
     max_cost: Positive | None = None
     """US dollars that one recording run may spend; None bounds nothing."""
 

@@ -29,9 +29,12 @@ def survivors(content):
 TROUBLE = """
 import logging
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.usefixtures(USED)
 
 def planted(): return Path("planted").read_text("utf-8")
 
@@ -67,7 +70,42 @@ def test_locals():
     1 / 0
 
 def test_fixture(broken): pass
+
+def test_warning(): warnings.warn(planted())
+
+@pytest.mark.xfail(reason=planted())
+def test_expected_failure(): 1 / 0
+
+@pytest.mark.xfail(reason=planted(), strict=False)
+def test_unexpected_pass(): pass
+
+def test_subtests(subtests):
+    for number in range(2):
+        with subtests.test(planted(), said=planted().split(chr(10))[0]):
+            print(planted())
+            logging.error(planted())
+            assert planted() == number
+
+@pytest.mark.parametrize("one", [1, 2], ids=[planted(), "x" + planted()])
+def test_parameter(one): pass
+
+@pytest.mark.parametrize("one", planted().partition("-----")[0].split(chr(10)))
+def test_parameters(one): pass
+
+def test_properties(record_property, record_testsuite_property, record_xml_attribute):
+    record_property("said", planted())
+    record_property("deep", {"a": [planted()], "path": Path(planted())})
+    record_xml_attribute("said", planted())
+
+def test_benchmark(benchmark):
+    benchmark.extra_info["said"] = [planted()]
+    benchmark.pedantic(lambda: None, rounds=1)
 """
+REPORTS = (
+    *("-rA", "-vv", "--showlocals", "--durations=0", "-p", "no:randomly", "-p", "no:xdist", "-o", "log_cli=true"),
+    *("--junitxml=junit.xml", "--log-file=log.txt", "--benchmark-json=benchmark.json", "-o", "junit_logging=all"),
+    *("-o", "junit_family=xunit1", "-W", "default"),
+)
 
 PROJECT = """
 [tool.distillgate]
@@ -77,18 +115,93 @@ profile = "a"
 teacher = { model = "openai/a" }
 student = { model = "openai/b" }
 """
-IMPORT = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text('utf-8'))"
 
 
-def test_no_report_of_a_test_tells_a_secret(pytester):
-    pytester.makepyprojecttoml(PROJECT)
-    pytester.makepyfile(test_trouble=TROUBLE, test_import=IMPORT)
-    (pytester.path / "planted").write_text(ALL, "utf-8")
-    options = ["-rA", "--showlocals", "--continue-on-collection-errors", "--junitxml=junit.xml", "-p", "no:randomly"]
-    result = pytester.runpytest("-vv", *options, "test_trouble.py", "test_import.py")
-    result.assert_outcomes(failed=7, skipped=1, errors=2)
-    shown = f"{result.stdout}\n{result.stderr}\n{(pytester.path / 'junit.xml').read_text('utf-8')}"
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Run tests of a project with a text planted; gives the result and all that was shown and written."""
+    for name in ("CI", "PYTEST_XDIST_WORKER", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(text, *options, **files):
+        pytester.makepyprojecttoml(PROJECT)
+        pytester.makepyfile(**files)
+        (pytester.path / "planted").write_text(text, "utf-8")
+        result = pytester.runpytest(*REPORTS, *options, *sorted(f"{name}.py" for name in files))
+        names = ("junit.xml", "log.txt", "benchmark.json", ".pytest_cache/v/cache/nodeids")
+        written = [path.read_text("utf-8") for name in names if (path := pytester.path / name).exists()]
+        assert len(written) == len(names)
+        return result, "\n".join([str(result.stdout), str(result.stderr), *written])
+
+    return run
+
+
+def test_no_report_of_a_test_that_uses_a_stage_tells_a_secret(run):
+    _, shown = run(ALL, test_trouble=TROUBLE.replace("USED", "'lifecycle'"))
+    assert shown.count("[secret:email]") > 50
     assert survivors(shown) == []
+
+
+KNOWN = "kestrel-sandpiper-4711"
+
+
+@pytest.fixture
+def dotenv(pytester):
+    (pytester.path / ".env").write_text(f'FEED="{KNOWN}"\nPIN=8153\n', "utf-8")
+
+
+BROKEN = "from pathlib import Path\nraise RuntimeError(Path('planted').read_text('utf-8'))"
+
+
+def test_no_report_of_any_test_tells_a_value_of_the_environment(run, dotenv):
+    others = TROUBLE.replace("USED", "'tmp_path'").replace("(benchmark):", "(benchmark, record_testsuite_property):")
+    others = others.replace("rounds=1)", "rounds=1)\n    record_testsuite_property('said', planted())")
+    text = f"it is {KNOWN}, {json.dumps(KNOWN)} and 8153."
+    result, shown = run(text, "--continue-on-collection-errors", test_import=BROKEN, test_trouble=others)
+    assert result.parseoutcomes()["errors"] == 2
+    assert shown.count("[secret:env:FEED]") > 50
+    assert [shown[at - 200 : at + 40] for value in (KNOWN, "8153") if (at := shown.find(value)) >= 0] == []
+
+
+UNRELATED = """
+import pytest
+
+def test_own(): assert "maria.kowal@mail.example" == "max.kowal@mail.example"
+
+@pytest.mark.parametrize("address", ["maria.kowal@mail.example"])
+def test_each(address, record_property): record_property("to", address)
+"""
+
+
+def test_the_failure_of_an_unrelated_test_is_shown_as_it_is(run, dotenv):
+    _, shown = run(
+        "",
+        "-k",
+        "test_own or test_each or test_one",
+        test_a=UNRELATED,
+        test_b="def test_one(benchmark): benchmark.pedantic(int, rounds=1)",
+    )
+    assert (
+        "assert 'maria.kowal@...mail.example' == " in shown
+        or "AssertionError: assert 'maria.kowal@mail.example'" in shown
+    )
+    assert "test_each[maria.kowal@mail.example]" in shown
+    assert "[secret:" not in shown
+
+
+ALIKE = f"""
+import pytest
+
+@pytest.mark.parametrize("one", [1, 2, 3], ids=["{KNOWN}", "[secret:env:FEED]", "x"])
+def test_it(one, benchmark): benchmark.pedantic(int, rounds=1)
+"""
+
+
+def test_parameters_that_become_alike_stay_apart(run, dotenv):
+    result, shown = run("", test_it=ALIKE)
+    result.assert_outcomes(passed=3)
+    for name in ("test_it[[secret:env:FEED]]", "test_it[[secret:env:FEED]-2]", "test_it[x]"):
+        assert f"test_it.py::{name} PASSED" in shown.replace("  ", " ")
 
 
 @pytest.mark.parametrize("error", [FineTuningError(ALL), RuntimeError(ALL)], ids=["expected", "unexpected"])

@@ -33,6 +33,7 @@ def test_the_timer_is_named_for_what_it_tells(saved):
     assert saved["options"]["timer"].endswith("recorded_seconds")
 
 
+@pytest.mark.slow
 def test_it_skips_under_xdist_and_names_the_command(project):
     result = project.runpytest("-m", "latency", "-n", "1", "-rs")
     result.assert_outcomes(skipped=1)

@@ -39,8 +39,15 @@ def monorepo(project):
     return project
 
 
-@pytest.mark.parametrize("where", [(), ("services",), ("services/one", "services/two")], ids=["root", "folder", "both"])
-@pytest.mark.parametrize("workers", ["0", "2"])
+EVERYWHERE = [
+    pytest.param((), "0", id="root"),
+    pytest.param(("services",), "0", id="folder", marks=pytest.mark.slow),
+    pytest.param(("services/one", "services/two"), "2", id="both, xdist", marks=pytest.mark.slow),
+    pytest.param((), "2", id="root, xdist", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("where", "workers"), EVERYWHERE)
 def test_each_project_of_a_monorepo_is_judged_by_its_own_settings(monorepo, where, workers):
     result = monorepo.runpytest(*where, "-n", workers, "-k", "retention or test_")
     result.assert_outcomes(passed=5, failed=1, deselected=None if workers == "2" else 20)

@@ -93,6 +93,7 @@ def test_under_xdist_there_is_one_report_and_it_is_that_of_one_process(project, 
     assert job_summary.read_text("utf-8").count("## ") == 1
 
 
+@pytest.mark.slow
 def test_under_xdist_what_was_accepted_is_said(project):
     result = project.runpytest("-n", "1", "--distill-update-golden", "-k", "accepted")
     result.stdout.fnmatch_lines(["student: accepted as *student.jsonl"])

@@ -23,17 +23,16 @@ REPOSITORY = HERE.parents[1]
 LOST = 7 / 8
 """Of the eight test items, the tuned student gets one wrong."""
 
+TAUGHT = {"teacher": 1.0, "student": 0.0, "distilled": LOST}
+SEARCHED = {"optimized": 1.0, "student": 0.0, "distilled": LOST}
 PROJECTS = [
-    pytest.param(
-        "support", {"optimized": 1.0, "distilled": LOST + 0.125 * 2 / 15}, 2, 10.0, id="equal fields, token F1"
-    ),
-    pytest.param(
-        "invoices", {"teacher": 1.0, "student": 0.0, "distilled": LOST}, 1, 1.0, id="Pydantic, missing values"
-    ),
-    pytest.param("agent", {"teacher": 1.0, "student": 0.0, "distilled": LOST}, 3, 10.0, id="ReAct, a judge"),
-    pytest.param("library", {"teacher": 1.0, "student": 0.0, "distilled": LOST}, 2, 1.0, id="embeddings"),
-    pytest.param("mails", {"optimized": 1.0, "student": 0.0, "distilled": LOST}, 2, 1.0, id="async, JSON, GEPA"),
+    pytest.param("support", SEARCHED, 2, 10.0, id="equal fields, token F1"),
+    pytest.param("invoices", TAUGHT, 1, 1.0, id="Pydantic, missing values"),
+    pytest.param("agent", TAUGHT, 3, 10.0, id="ReAct, a judge"),
+    pytest.param("library", TAUGHT, 2, 1.0, id="embeddings"),
+    pytest.param("mails", {"optimized": 1.0, "distilled": LOST}, 2, 1.0, id="async, JSON, GEPA"),
 ]
+"""Folder, mean score of stages, calls an item, and how much cheaper the student's tokens are."""
 
 
 @pytest.fixture(scope="session")

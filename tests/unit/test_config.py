@@ -109,10 +109,12 @@ def test_a_relative_root_stays_the_folder_that_it_is(root, monkeypatch):
     assert dataclasses.replace(settings, max_cost=2.0).golden == pathlib.Path(root.name) / "golden"
 
 
-def test_a_project_names_its_own_stages_and_the_programs_of_its_task(root):
-    assert (load_config(root).stages, load_config(root).programs) == ((), ())
-    write(root, 'stages = ["mine.stages:judge"]\nreplay_programs = ["git", "jq"]')
-    assert (load_config(root).stages, load_config(root).programs) == (("mine.stages:judge",), ("git", "jq"))
+def test_a_project_names_its_own_stages_and_what_its_task_needs_in_replay(root):
+    assert (load_config(root).stages, load_config(root).programs, load_config(root).libraries) == ((), (), ())
+    write(root, 'stages = ["mine.stages:judge"]\nreplay_programs = ["git", "jq"]\nreplay_libraries = ["grpc"]')
+    settings = load_config(root)
+    assert (settings.stages, settings.programs) == (("mine.stages:judge",), ("git", "jq"))
+    assert settings.libraries == ("grpc",)
 
 
 def test_all_profiles_are_named_in_the_order_of_the_file(root):

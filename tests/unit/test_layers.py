@@ -13,7 +13,15 @@ from distillgate.stages import STAGES
 PACKAGE = Path(distillgate.__file__).parent
 
 LAYERS = (
-    ("errors", "calls", "secrets.rules", "results.numbers", "results.findings", "tuning.endpoint_errors"),
+    ("secrets.shape",),
+    (
+        "errors",
+        "calls",
+        "secrets.rules",
+        "results.numbers",
+        "results.findings",
+        "tuning.endpoint_errors",
+    ),
     ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
     ("secrets.known", "parsing", "task", "tuning", "starter"),
     ("profiles",),

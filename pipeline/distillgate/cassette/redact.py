@@ -41,7 +41,9 @@ class Redactor:
     def knows(self, content: bytes) -> bool:
         """Whether a value of the environment stands in a file, in any of its forms."""
         known = [rule for rule in self._all.rules if rule.name.startswith("env:")]
-        return any(form.encode() in content for rule in known for form in rule.hints)
+        held = [rule for rule in known if any(form.encode() in content for form in rule.hints)]
+        text = content.decode("utf-8", errors="replace") if held else ""
+        return any(rule.pattern.search(text) for rule in held)
 
     def request(self, asked: Canonical) -> Canonical:
         """The request in which every secret is replaced: what is looked up, stored and told of."""

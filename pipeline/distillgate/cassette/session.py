@@ -22,12 +22,18 @@ from distillgate.errors import UnusedInteractionsError
 
 @contextmanager
 def replaying(
-    path: Path, remedy: str, whole: bool = True, redactor: Redactor | None = None, programs: Iterable[str] = ()
+    path: Path,
+    remedy: str,
+    whole: bool = True,
+    redactor: Redactor | None = None,
+    programs: Iterable[str] = (),
+    libraries: Iterable[str] = (),
 ) -> Iterator[Tape]:
     """Replay `path` inside the block: no request leaves the process, whatever sends it.
 
     `whole` asks that everything on the tape is replayed; `remedy` is the command that records the stage again;
-    `redactor` knows the secrets of the environment, which a message must not show; `programs` may be started.
+    `redactor` knows the secrets of the environment, which a message must not show; `programs` may be started and
+    `libraries` of `distillgate.cassette.guard.NATIVE` be loaded.
 
     Raises:
         CassetteMissError: a request was not recorded, even if the code in the block swallowed that.
@@ -36,7 +42,10 @@ def replaying(
         NetworkBlockedError: something tried to reach the network past the recorder, or to start a program.
     """
     prove()
-    with guarded(programs), Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor()) as tape:
+    with (
+        guarded(programs, libraries),
+        Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor()) as tape,
+    ):
         try:
             yield tape
         finally:

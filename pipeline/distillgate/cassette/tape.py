@@ -15,7 +15,9 @@ from vcr.cassette import Cassette
 from vcr.request import Request
 
 from distillgate.calls import Call, Purpose, attribution, report
+from distillgate.cassette.dialects import completes, embeds
 from distillgate.cassette.format import Held, open_tape
+from distillgate.cassette.guard import reachable
 from distillgate.cassette.index import Index
 from distillgate.cassette.interaction import Interaction, call_of, to_vcr
 from distillgate.cassette.misses import explain_miss
@@ -70,12 +72,14 @@ class Tape(Cassette):
         """Nothing: what is recorded is on disk already, and the session replaces the old tape."""
 
     def can_play_response_for(self, request: Request) -> bool:
-        """Whether the answer is recorded; False makes the caller send the request, which happens while recording only.
+        """Whether the answer is recorded; False makes the caller send the request, as in replay only one that `passes`.
 
         Raises:
             CassetteMissError: in replay, where nothing is sent.
             CassetteError: while recording: in parallel although its order matters, a secret, a failed write before.
         """
+        if self.passes(request):
+            return False
         asked, key = self.admitted(request)
         while True:
             known = self.look_up(asked, key)
@@ -85,12 +89,21 @@ class Tape(Cassette):
 
     async def acan_play_response_for(self, request: Request) -> bool:
         """The same on an event loop, whose other tasks go on meanwhile."""
+        if self.passes(request):
+            return False
         asked, key = self.admitted(request)
         while True:
             known = self.look_up(asked, key)
             if isinstance(known, bool):
                 return known
             await asyncio.wrap_future(known)
+
+    def passes(self, request: Request) -> bool:
+        """Whether it goes to a server of the program's own (`loopback_allowed`), of which a tape knows nothing."""
+        if not reachable(request.host or ""):
+            return False
+        asked = canonical(request)
+        return not completes(asked.method, asked.body) and not embeds(asked.path) and asked.key not in self.index
 
     def admitted(self, request: Request) -> tuple[Canonical, bytes]:
         """The request as it is looked up, and its key."""
@@ -135,6 +148,8 @@ class Tape(Cassette):
 
     def append(self, request: Request, response: dict[str, Any]) -> None:
         """Refuse an answer that cannot have come: nothing is sent in replay."""
+        if self.passes(request):
+            return
         asked, _ = self.asked(request)
         raise CassetteError(f"{asked.method} {asked.path} was sent in replay")
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from distillgate.errors import LocalEndpointError, MissingExtraError
+from distillgate.local.home import read_records, skipped, write_json
 from distillgate.local.settings import HUB_PREFIX, LocalModel, LocalSettings
-from distillgate.local.uploads import read_json, write_json
 
 FOLDER_VARIABLE = "DISTILLGATE_MODELS"
 
@@ -38,10 +38,13 @@ class Catalogue:
         self.folder = settings.home / "models"
         started = int(time.time())
         self._served = {name: ServedModel(name, started) for name in self._configured}
-        for path in sorted(self.folder.glob("*.json")):
-            record = read_json(path)
-            if record is not None and (self.folder / record["file"]).is_file():
-                self._served[record["name"]] = ServedModel(**record)
+        for path, model in read_records(ServedModel, self.folder.glob("*.json")):
+            if model.file != f"{path.stem}.gguf" or not (self.folder / model.file).is_file():
+                skipped(path, f"its model {model.file} is not beside it")
+            elif not model.name.startswith("ft:") or model.tuned_from is None:
+                skipped(path, f"{model.name!r} is no fine-tuned model")
+            else:
+                self._served[model.name] = model
 
     def __iter__(self) -> Iterator[ServedModel]:
         """Configured models first, then tuned ones."""
@@ -57,12 +60,19 @@ class Catalogue:
         write_json(self.folder / f"{Path(file).stem}.json", asdict(model))
         self._served[name] = model
 
+    def remove_tuned(self, name: str) -> None:
+        """Serve a fine-tuned model no longer, and remove its files."""
+        path = self.folder / str(self._served.pop(name).file)
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
     def path(self, name: str) -> Path:
         """The verified GGUF file of a model; may download or hash it, so call it off the event loop.
 
-        Raises LocalEndpointError if the file is missing or is not the one that was configured.
+        Raises LocalEndpointError if the model has been removed, or its file is missing or not the one configured.
         """
-        served = self._served[name]
+        if (served := self._served.get(name)) is None:
+            raise LocalEndpointError(f"model {name!r} has been removed.")
         if served.file is not None:
             return self.folder / served.file
         model = self._configured[name]
@@ -102,7 +112,7 @@ def locate(model: LocalModel) -> Path:
     if not path.is_file():
         raise LocalEndpointError(
             f"model {model.name!r} is not at {path}; put the file there, or change its source "
-            f"in [tool.distillgate.local.catalog]."
+            f"in [tool.distillgate.local.models]."
         )
     return path
 

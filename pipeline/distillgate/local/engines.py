@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from distillgate.errors import LocalEndpointError
-from distillgate.local import children
+from distillgate.local import worker
 from distillgate.local.catalog import Catalogue
 from distillgate.local.responses import busy
 from distillgate.local.settings import LocalSettings
@@ -111,6 +111,17 @@ class Engines:
             await self.close()
             yield
 
+    @asynccontextmanager
+    async def removing(self, name: str) -> AsyncIterator[None]:
+        """Inside the block nobody computes; then the process of the model, removed inside it, is stopped.
+
+        Raises ApiError (503) while a job trains.
+        """
+        async with self._turns.turn(f"removal of {name}"):
+            yield
+            if engine := self._loaded.pop(name, None):
+                await worker.stop(engine.process)
+
     async def lost(self, name: str) -> None:
         """Wait until the process of a model whose connection broke is seen to have ended, or `SEEN_SECONDS`."""
         if engine := self._loaded.get(name):
@@ -122,7 +133,7 @@ class Engines:
         async with self._starting:
             engines = list(self._loaded.values())
             self._loaded.clear()
-            await asyncio.gather(*(children.stop(engine.process) for engine in engines))
+            await asyncio.gather(*(worker.stop(engine.process) for engine in engines))
 
     async def _engine(self, name: str) -> Engine:
         async with self._starting:
@@ -131,7 +142,7 @@ class Engines:
                 # only the model whose turn it is gets here, so those that make room are idle
                 while len(self._loaded) >= self._settings.max_loaded:
                     _, oldest = self._loaded.popitem(last=False)
-                    await children.stop(oldest.process)
+                    await worker.stop(oldest.process)
                 engine = await self._start(name)
             self._loaded[name] = engine
             return engine
@@ -149,17 +160,16 @@ class Engines:
             "states": str(folder),
         }
         log_file = folder / "llama.log"
-        environment = await children.thread_environment(self._settings.wait_policy)
         with log_file.open("wb") as log:
             command = (*self._command, json.dumps(config))
-            process = await children.start(command, log, stdout=True, environment=environment)
+            process = await worker.start(command, log, stdout=True, wait_policy=self._settings.wait_policy)
         try:
             async with asyncio.timeout(LOAD_SECONDS):
                 line = await process.stdout.readline() if process.stdout else b""
             return Engine(process, json.loads(line)["address"])
         except (TimeoutError, ValueError) as error:
-            await children.stop(process)
-            raise LocalEndpointError(f"model {name!r} did not load: {children.tail(log_file)}") from error
+            await worker.stop(process)
+            raise LocalEndpointError(f"model {name!r} did not load: {worker.tail(log_file)}") from error
         except BaseException:
-            await children.stop(process)
+            await worker.stop(process)
             raise

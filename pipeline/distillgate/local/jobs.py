@@ -3,32 +3,115 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import re
+import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import orjson
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic.dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from distillgate.errors import LocalEndpointError
-from distillgate.local import children
+from distillgate.local import worker
 from distillgate.local.catalog import Catalogue
 from distillgate.local.engines import Engines
-from distillgate.local.hyperparameters import JobRequest
-from distillgate.local.responses import ApiError, json_object, not_found, page
+from distillgate.local.home import new_id, read_json, read_records, skipped, write_json
+from distillgate.local.responses import ApiError, checked, json_object, not_found, page
 from distillgate.local.settings import LocalSettings
 from distillgate.local.training import TrainingSpec
-from distillgate.local.uploads import Files, new_id, read_json, write_json
+from distillgate.local.uploads import Files
+from distillgate.parsing import SETTINGS, Number, Table, Whole
 
 TRAINER_COMMAND = (sys.executable, "-m", "distillgate.local.training")
 TRAINING = "Fine-tuning job {id} is training; models answer again when it has ended."
 INTERRUPTED = "The endpoint stopped while the job was {status}; create the job again."
 POLL_SECONDS = 0.2
 _ENDED = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled"}
+
+
+def _auto(default: float) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value == "auto" or value is None else value)
+
+
+@dataclass(frozen=True, config=SETTINGS)
+class Hyperparameters(Table):
+    """What a job trains with; "auto" or nothing means the default."""
+
+    n_epochs: Annotated[Whole, Field(gt=0, le=50), _auto(3)] = 3
+    batch_size: Annotated[Whole, Field(gt=0, le=256), _auto(8)] = 8
+    learning_rate_multiplier: Annotated[Number, Field(gt=0, le=100), _auto(1.0)] = 1.0
+
+
+@dataclass(frozen=True, config=SETTINGS)
+class JobRequest:
+    """The body of `POST /v1/fine_tuning/jobs`."""
+
+    model: str
+    training_file: str
+    hyperparameters: dict[str, int | float]
+    seed: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = dataclasses.field(
+        default_factory=lambda: secrets.randbelow(2**31)
+    )
+    suffix: str | None = None
+    metadata: dict[str, str] | None = None
+
+    @field_validator("suffix")
+    @classmethod
+    def _plain(cls, suffix: str | None) -> str | None:
+        if suffix is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", suffix):
+            raise ValueError("must be 1 to 64 letters, digits, '-' or '_'")
+        return suffix
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> JobRequest:
+        """Raises ApiError (400) naming the parameter that is missing or not valid."""
+        for key in ("validation_file", "integrations"):
+            if body.get(key):
+                raise ApiError(f"{key} is not supported by the local endpoint.", param=key)
+        hyperparameters = checked(Hyperparameters, _asked_for(body), "hyperparameters")
+        given = {key: value for key, value in body.items() if value is not None}
+        return checked(cls, given | {"hyperparameters": dataclasses.asdict(hyperparameters)})
+
+
+def _asked_for(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `hyperparameters` (deprecated by OpenAI, still sent) and of `method`, which may not disagree."""
+    method = _object(body, "method")
+    if method.get("type", "supervised") != "supervised":
+        raise ApiError("method must be {'type': 'supervised', …}: the only one here.", param="method")
+    old = _object(body, "hyperparameters")
+    new = _object(_object(method, "supervised"), "hyperparameters")
+    for key in old.keys() & new.keys():
+        if old[key] != new[key]:
+            raise ApiError(f"hyperparameters and method disagree on {key}: {[old[key], new[key]]}.", param=key)
+    return old | new
+
+
+def _object(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = values.get(key) or {}
+    if not isinstance(value, dict):
+        raise ApiError(f"{key} must be an object.", param=key)
+    return value
+
+
+class JobRecord(TypedDict):
+    """What a job's record must hold to be read again; the API shows the rest as it is."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    id: str
+    created_at: int
+    status: Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
+    model: str
+    fine_tuned_model: str | None
 
 
 class Job:
@@ -73,16 +156,19 @@ class Job:
 
     @classmethod
     def load_all(cls, parent: Path) -> list[Job]:
-        """The jobs in `parent`, oldest first. One that was not completely created is left out, as are half events."""
+        """The jobs in `parent`, oldest first. A damaged record is skipped with a warning, damaged events silently."""
         jobs = []
-        for folder in parent.glob("ftjob-*"):
-            if (record := read_json(folder / "job.json")) is not None:
-                events: list[dict[str, Any]] = []
-                with suppress(FileNotFoundError):
-                    for line in (folder / "events.jsonl").read_bytes().splitlines():
-                        with suppress(ValueError):
-                            events.append(json.loads(line))
-                jobs.append(cls(folder, record, events))
+        for path, record in read_records(JobRecord, parent.glob("ftjob-*/job.json")):
+            if record["id"] != path.parent.name:
+                skipped(path, f"it is the record of {record['id']}")
+                continue
+            events = []
+            with suppress(FileNotFoundError):
+                for line in (path.parent / "events.jsonl").read_bytes().splitlines():
+                    with suppress(ValueError):
+                        if isinstance(event := orjson.loads(line), dict) and "id" in event:
+                            events.append(event)
+            jobs.append(cls(path.parent, dict(record), events))
         return sorted(jobs, key=lambda job: job.record["created_at"])
 
     @property
@@ -149,6 +235,11 @@ class Jobs:
         for job in self._jobs.values():  # nobody has worked on it since the process that did died
             job.fail("interrupted", INTERRUPTED.format(status=job.status))
 
+    def training_from(self, model: str) -> str | None:
+        """The id of a job that has not ended and starts from `model`, if there is one."""
+        waiting = (job.id for job in self._jobs.values() if job.record["model"] == model and job.status not in _ENDED)
+        return next(waiting, None)
+
     async def close(self) -> None:
         """Stop training. Unfinished jobs keep their status on disk: a restart gives it as the reason."""
         for task in self._tasks.values():
@@ -159,7 +250,7 @@ class Jobs:
         """Accept a job and begin to work on it."""
         wanted = JobRequest.parse(await json_object(request, self._settings.max_body_bytes))
         if self._catalogue.get(wanted.model) is None:
-            raise not_found("model", wanted.model, param="model", code="model_not_found")
+            raise not_found("model", wanted.model, param="model")
         self._files.path(wanted.training_file, param="training_file")
         job = Job.new(self._folder, wanted)
         self._jobs[job.id] = job
@@ -248,8 +339,8 @@ class Jobs:
         log_file, steps = folder / "training.log", folder / "events.jsonl"
         steps.touch()
         with log_file.open("wb") as log, steps.open("rb") as new_steps:
-            environment = await children.thread_environment(self._settings.wait_policy)
-            process = await children.start((*self._command, str(folder)), log, environment=environment)
+            command = (*self._command, str(folder))
+            process = await worker.start(command, log, wait_policy=self._settings.wait_policy)
             ended = asyncio.ensure_future(process.wait())
             try:
                 while True:
@@ -262,7 +353,7 @@ class Jobs:
                     if done:
                         break
             finally:
-                await children.stop(process)
+                await worker.stop(process)
                 await ended
         result = read_json(folder / "result.json")
         if process.returncode == 0 and isinstance(result, dict):
@@ -271,5 +362,5 @@ class Jobs:
         if isinstance(reason, dict):
             raise LocalEndpointError(str(reason.get("message")))
         raise LocalEndpointError(
-            f"the training process ended with code {process.returncode} and no result: {children.tail(log_file)}"
+            f"the training process ended with code {process.returncode} and no result: {worker.tail(log_file)}"
         )

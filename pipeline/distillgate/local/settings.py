@@ -58,8 +58,8 @@ class LocalSettings(Table):
     threads: Annotated[Whole, Field(ge=0)] = 0
     """Compute threads of a model; 0 is one per core."""
     wait_policy: Literal["auto", "spin", "sleep"] = "auto"
-    """What a model's threads do while they wait: `spin` is twice as fast on idle cores, `sleep` is faster on busy ones.
-    `auto` looks at what other processes use when the model is loaded."""
+    """What a model's threads do while they wait for each other: `spin` is fastest on idle cores and very slow on busy
+    ones, `sleep` slow on idle ones. `auto` spins for microseconds, then sleeps: right for both (`worker.WAITING`)."""
     trainer: Literal["auto", "cpu", "trl"] = "auto"
     """What trains: `trl` is TRL's SFTTrainer (extra 'gpu'), `auto` takes it where torch finds a CUDA device."""
     parallel: Count = 4

@@ -1,28 +1,32 @@
 """One fine-tuning job in a process of its own: `python -m distillgate.local.training JOB_DIR`.
 
-Two trainers read the same spec and leave the same files: the CPU's (`cpu_trainer`), and TRL's where there are GPUs
-(`gpu_trainer`).
+Two trainers read the same spec and leave the same files: the CPU's (`cpu_trainer`), and TRL's where there are GPUs, in
+processes that `accelerate launch` starts with `--trl`, one a GPU.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from distillgate.errors import DistillgateError, MissingExtraError
 from distillgate.files import write_atomically
-from distillgate.local.children import exit_with_parent
+from distillgate.local.worker import exit_with_parent
 
 BASE_LEARNING_RATE = 1e-4
 WARM_UP = 0.1
 """Fraction of the steps in which the learning rate rises to its peak."""
+TRL = "--trl"
+"""Marks a process that `accelerate launch` started."""
 
 Trainer = Literal["auto", "cpu", "trl"]
 
@@ -127,12 +131,106 @@ def accelerate_command(trainer: Trainer, job_dir: Path) -> list[str] | None:
     devices = ["--num_processes", str(torch.cuda.device_count())] if cuda else ["--cpu", "--num_processes", "1"]
     if cuda and torch.cuda.device_count() > 1:
         devices.append("--multi_gpu")
-    return [*launch, *devices, "-m", "distillgate.local.gpu_trainer", str(job_dir)]
+    return [*launch, *devices, "-m", "distillgate.local.training", str(job_dir), TRL]
 
 
-def main(job_dir: Path) -> int:
-    """Run the job in `job_dir`, with the trainer that its spec asks for; returns the exit status."""
+def train_with_trl(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
+    """Fine-tune as `cpu_trainer.train` does: the same tokens, loss on the answers only, the same file in the end.
+
+    `spec.batch_size` is divided among the processes. The first process alone reports and writes. Raises
+    MissingExtraError without the extra 'gpu', LocalEndpointError for a GGUF or a row that cannot be used.
+    """
+    from distillgate.local.gguf import export_gguf, load_model, load_tokenizer
+    from distillgate.local.traces import load_traces
+
+    try:
+        import torch
+        from datasets import Dataset
+        from transformers import TrainerCallback
+        from trl import SFTConfig, SFTTrainer
+    except ImportError as error:
+        raise MissingExtraError(error.name or "trl", "gpu") from error
+
+    class Reports(TrainerCallback):
+        """Turn the trainer's log lines into step reports."""
+
+        def __init__(self) -> None:
+            self.step_started = time.monotonic()
+            self.last: StepReport | None = None
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+            if "loss" not in logs or not state.is_world_process_zero:
+                return
+            now = time.monotonic()
+            self.last = StepReport(
+                step=state.global_step,
+                total_steps=state.max_steps,
+                epoch=math.ceil(state.global_step * spec.n_epochs / state.max_steps),
+                train_loss=logs["loss"],
+                train_mean_token_accuracy=logs.get("mean_token_accuracy", math.nan),
+                learning_rate=logs["learning_rate"],
+                seconds=now - self.step_started,
+            )
+            self.step_started = now
+            report(self.last)
+
+    started = time.monotonic()
+    tokenizer = load_tokenizer(spec.base)
+    model = load_model(spec.base)
+    traces = load_traces(spec.training_file, tokenizer, model.config.max_position_embeddings)
+    bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    reports = Reports()
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(
+            [
+                {
+                    "input_ids": list(trace.token_ids),
+                    "completion_mask": [int(n >= trace.prompt_length) for n in range(len(trace.token_ids))],
+                }
+                for trace in traces
+            ]
+        ),
+        args=SFTConfig(
+            output_dir=str(spec.output.parent / "trl"),
+            num_train_epochs=spec.n_epochs,
+            per_device_train_batch_size=math.ceil(spec.batch_size / int(os.environ.get("WORLD_SIZE", "1"))),
+            learning_rate=BASE_LEARNING_RATE * spec.learning_rate_multiplier,
+            lr_scheduler_type="cosine",
+            warmup_steps=WARM_UP,
+            bf16=bf16,
+            seed=spec.seed,
+            max_length=None,
+            completion_only_loss=True,
+            logging_steps=1,
+            save_strategy="no",
+            report_to="none",
+        ),
+        callbacks=[reports],
+    )
+    trainer.train()
+    if trainer.is_world_process_zero():
+        tuned = trainer.accelerator.unwrap_model(trainer.model)
+        export_gguf(spec.base, tuned.float().cpu(), spec.output, spec.quantization)
+    return TrainingResult(
+        trained_tokens=spec.n_epochs * sum(len(trace.token_ids) for trace in traces),
+        steps=trainer.state.global_step,
+        final_loss=reports.last.train_loss if reports.last else math.nan,
+        seconds=time.monotonic() - started,
+        precision="bf16" if bf16 else "fp32",
+    )
+
+
+def main(job_dir: Path, *options: str) -> int:
+    """Run the job in `job_dir`, with the trainer that its spec asks for, or one of TRL's processes; the exit status."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # end at once, also where the parent ignores the signal
+    if TRL in options:
+        if int(os.environ.get("RANK", "0")) == 0:
+            return 0 if run_job(job_dir, train_with_trl) else 1
+        spec = TrainingSpec.from_json((job_dir / "spec.json").read_text(encoding="utf-8"))
+        train_with_trl(spec, lambda step: None)  # only the first of several processes writes into the folder
+        return 0
 
     def dispatch(spec: TrainingSpec, report: Callable[[StepReport], None]) -> TrainingResult:
         if command := accelerate_command(spec.trainer, job_dir):
@@ -146,4 +244,4 @@ def main(job_dir: Path) -> int:
 
 if __name__ == "__main__":
     exit_with_parent()
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 import time
 from pathlib import Path
-from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from distillgate.errors import LocalEndpointError
 from distillgate.files import write_atomically
+from distillgate.local.home import new_id, read_records, skipped, write_json
 from distillgate.local.responses import ApiError, limited, not_found, page
 from distillgate.local.settings import LocalSettings
 from distillgate.local.traces import parse_rows
@@ -24,22 +23,16 @@ UPLOAD_OVERHEAD = 64 * 2**10
 """Bytes of a multipart body beside the file itself."""
 
 
-def new_id(prefix: str) -> str:
-    """A random id; it names files in home, so nothing a client sends goes into it."""
-    return f"{prefix}-{secrets.token_hex(12)}"
+class FileRecord(TypedDict):
+    """A file as the API shows it."""
 
-
-def write_json(path: Path, value: object) -> None:
-    """Replace `path` with a JSON value, whole or not at all."""
-    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1).encode())
-
-
-def read_json(path: Path) -> Any | None:
-    """The value in `path`, or None where there is no such file or it holds no JSON."""
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
+    id: str
+    object: str
+    bytes: int
+    created_at: int
+    filename: str
+    purpose: str
+    status: str
 
 
 class Files:
@@ -48,7 +41,14 @@ class Files:
     def __init__(self, settings: LocalSettings) -> None:
         self._folder = settings.home / "files"
         self._limit = settings.max_upload_bytes
-        records = [record for path in self._folder.glob("*.json") if (record := read_json(path))]
+        records = []
+        for path, record in read_records(FileRecord, self._folder.glob("*.json")):
+            if record["id"] != path.stem:
+                skipped(path, f"it is the record of {record['id']}")
+            elif not path.with_suffix(".jsonl").is_file():
+                skipped(path, "its content is not beside it")
+            else:
+                records.append(record)
         self._records = {record["id"]: record for record in sorted(records, key=lambda record: record["created_at"])}
 
     async def create(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class Files:
             parse_rows(content)
         except LocalEndpointError as error:
             raise ApiError(f"Invalid training file: {error}", param="file", code="invalid_file_format") from error
-        record = {
+        record: FileRecord = {
             "id": new_id("file"),
             "object": "file",
             "bytes": len(content),

@@ -240,7 +240,8 @@ class Lifecycle:
         from distillgate.stages.runtime import prepared
 
         taped = [stage for stage in self.graph.values() if self.recordings.path(stage.name).exists()]
-        opened = self.recordings.opened(taped[0], "", whole=False) if taped else guarded(self.config.programs)
+        nothing_sent = guarded(self.config.programs, self.config.libraries)
+        opened = self.recordings.opened(taped[0], "", whole=False) if taped else nothing_sent
         with opened, prepared(self.task), scope(purpose="setup"):
             return self.task.program()
 

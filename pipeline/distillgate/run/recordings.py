@@ -93,9 +93,8 @@ class Recordings(TapePaths):
                 )
         else:
             self._must_lie_there(stage)
-            redactor = Redactor(remembered())
-            replay = replaying(path, self.remedy(name), whole, redactor, self.config.programs)
-            with replay as tape:
+            redactor, settings = Redactor(remembered()), self.config
+            with replaying(path, self.remedy(name), whole, redactor, settings.programs, settings.libraries) as tape:
                 tape.purpose = stage.purpose
                 yield tape
 

@@ -1,118 +1,39 @@
-"""What a secret looks like: one table, read before anything is written."""
+"""What secrets look like: one table, read before anything is written."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of secret, and what may be done where it is found."""
-
-    name: str
-    """`[secret:NAME]` stands in its place."""
-
-    pattern: re.Pattern[str]
-    """The secret is its named group, or the whole match where it has none."""
-
-    hints: tuple[str, ...]
-    """Every text that the pattern matches holds one of them (in lower case if the pattern ignores case): a search for
-    a plain text is so fast that a prompt without secrets costs next to nothing."""
-
-    replaceable: bool = True
-    """Whether a mark in its place leaves a usable recording; if not, nothing is recorded."""
-
-    returned: bool = False
-    """Whether the endpoint needs it back: a recording run's caller gets it as it came, the tape a mark."""
-
-    accept: Callable[[re.Match[str]], bool] = lambda match: True
-    """Decides where a pattern alone would take ordinary words for a secret."""
-
-    unbroken: bool = False
-    """Whether every match holds `UNBROKEN` characters without a space: few words of a prompt do."""
-
-    ignores_case: bool = False
-    """Whether `hints` are to be looked for in the text in lower case."""
-
-
-UNBROKEN = 15
-LONGEST_NAME = 60
-"""Characters before a value in which its name is looked for."""
-
-START = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
-"""Before a token: no letter or digit, except the end of an escape in JSON that stands in a text, or in a URL."""
-
-END = r"(?![0-9A-Za-z])"
-SLASH = r"\\?/"
-BACKSLASH = r"\\{1,4}"
-GAP = r"[\\\"'\s]{0,4}(?:=>|[:=])[\\\"'\s]{0,6}"
-"""Between a name and its value, in JSON, YAML, a shell or code."""
-
-VALUE = r"[^\s\"'\\,;&(){}<>\[\]]"
-PERSON = r"[^\s/\\\"'<>:;,|?*()\[\]{}&]+"
-CALLED = (
-    r"(?:api[_-]?key|(?:secret|private|subscription|signing|encryption|account)[_-]?key|(?:secret[_-]?)?access[_-]?key|"
-    r"(?:client[_-]?|app[_-]?)?secret|(?:access|auth|refresh|session|bearer|api|bot|security|private|id)[_-]?token|"
-    r"pass(?:word|wd|phrase)|pwd|connection[_-]?string|authorization|(?:set-)?cookie|"
-    r"(?:azure|cohere|mistral|openai|twilio|wandb|together|voyage|deepgram|elevenlabs)(?:[_-]\w+)?[_-](?:key|token))"
+from distillgate.secrets.shape import (
+    BACKSLASH,
+    CALLED,
+    END,
+    GAP,
+    PERSON,
+    SLASH,
+    START,
+    VALUE,
+    Rule,
+    called,
+    hook,
+    login,
+    numbered,
+    random,
+    token,
+    words,
 )
-NAMED = re.compile(rf"(?:.*[^a-z])?{CALLED}", re.IGNORECASE | re.DOTALL)
-"""A key of JSON whose text value is a secret, whatever it looks like."""
-
-TELLING = re.compile(rf"{CALLED}|token|(?:org|organi[sz]ation|project)[_-]?id", re.IGNORECASE)
-"""A key of JSON that tells something of its value, so that both are looked at together."""
 
 AWS_IDS = ("AKIA", "ASIA", "ABIA", "ACCA", "AGPA", "AIDA", "AROA", "AIPA", "ANPA", "ANVA")
 OWN_NAMES = {"distillgate", "personal"}
 """Organisations in names of tuned models that identify nobody: the local endpoint's, and of an account without one."""
 
-
-def _token(name: str, pattern: str, *hints: str) -> Rule:
-    return Rule(name, re.compile(f"{START}(?:{pattern}){END}"), hints, unbroken=True)
-
-
-def _words(name: str, pattern: str, *hints: str, accept: Callable[[re.Match[str]], bool] = lambda match: True) -> Rule:
-    return Rule(name, re.compile(pattern, re.IGNORECASE), hints, accept=accept, ignores_case=True)
-
-
-def _called(name: str, called: str, value: str, *hints: str) -> Rule:
-    """A value behind `=` or `:` and what it is called; searched from there, because names are made of common words.
-
-    The value is only looked ahead to: it may hold a name and a value itself.
-    """
-    before = re.compile(rf"(?:{called})[\\\"'\s]{{0,4}}$", re.IGNORECASE)
-    pattern = re.compile(rf"[:=]>?[\\\"'\s]{{0,6}}(?=(?P<secret>{value}))", re.IGNORECASE)
-
-    def accept(match: re.Match[str]) -> bool:
-        return before.search(match.string, max(0, match.start() - LONGEST_NAME), match.start()) is not None
-
-    return Rule(name, pattern, hints, accept=accept, ignores_case=True)
-
-
-def _login(match: re.Match[str]) -> bool:
-    """Whether it is USER:PASSWORD in base64, and not a word after `basic`."""
-    found = match["secret"]
-    try:
-        return ":" in base64.b64decode(found + "=" * (-len(found) % 4), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        return False
-
-
-def _random(match: re.Match[str]) -> bool:
-    """Whether it reads as drawn by chance, and not as a long word after `bearer`."""
-    return re.search(r"\d|[a-z][A-Z]|[._~+/=]\w", match["secret"]) is not None
-
-
 PRIVATE_KEY = Rule(
     "private-key",
     re.compile(
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[\s\S]{0,20000}?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|(?:\s|\\+[nr]|[A-Za-z0-9+/=]{16,})*)"
+        r"(?:(?:[^-]|-(?!----)){0,20000}+-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|"
+        r"(?:\s|\\{1,20}[nr]|[A-Za-z0-9+/=]{16,})*)"
     ),
     ("PRIVATE KEY",),
     replaceable=False,  # who needs to record a private key has put one where it must not be
@@ -128,32 +49,32 @@ TUNED_MODEL = Rule(
 # Shapes as the providers document them or their keys show them; specific ones stand before general ones.
 RULES: tuple[Rule, ...] = (
     PRIVATE_KEY,
-    _token("anthropic-key", r"sk-ant-[\w-]{16,}", "sk-ant-"),
-    _token("openrouter-key", r"sk-or-(?:v\d-)?[0-9a-f]{32,}", "sk-or-"),
-    _token("langfuse-key", r"[sp]k-lf-[0-9a-f-]{36}", "k-lf-"),
-    _token(
+    token("anthropic-key", r"sk-ant-[\w-]{16,}", "sk-ant-"),
+    token("openrouter-key", r"sk-or-(?:v\d-)?[0-9a-f]{32,}", "sk-or-"),
+    token("langfuse-key", r"[sp]k-lf-[0-9a-f-]{36}", "k-lf-", leading=False),
+    token(
         "openai-key",
         r"sk-(?:(?:proj|svcacct|admin|service|None)-[\w*-]{12,}|(?=[A-Za-z]*\d)[A-Za-z0-9]{20,}|"
-        r"(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}|[\w-]*\*{3,}\w*)",
+        r"(?=[\w-]{0,200}\d)(?=[\w-]{0,200}[A-Z])[\w-]{20,}|[\w-]{0,80}\*{3,}\w*)",
         "sk-",
     ),
-    _token("organization", r"org-(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{20,}", "org-"),
-    _token("project", r"proj_[A-Za-z0-9]{16,}", "proj_"),
+    token("organization", r"org-(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{20,}", "org-"),
+    token("project", r"proj_[A-Za-z0-9]{16,}", "proj_"),
     TUNED_MODEL,
-    _token("google-api-key", r"AIza[\w-]{30,45}", "AIza"),
-    _token("google-oauth-token", r"ya29\.[\w.-]{20,}|1//0[\w-]{20,}", "ya29.", "1//0"),
-    _token("google-oauth-secret", r"GOCSPX-[\w-]{20,}", "GOCSPX-"),
-    _token("google-client-id", r"\d{6,}-[a-z0-9]{20,}\.apps\.googleusercontent\.com", ".googleusercontent."),
-    _token("aws-access-key-id", rf"(?:{'|'.join(AWS_IDS)})[A-Z0-9]{{16}}", *AWS_IDS),
-    _token(
-        "aws-bedrock-key", r"ABSK[A-Za-z0-9+/]{40,}={0,2}|bedrock-api-key-[\w+/=-]{20,}", "ABSK", "bedrock-api-key-"
+    token("google-api-key", r"AIza[\w-]{30,45}|AQ\.(?=[\w-]{0,60}\d)[A-Za-z][\w-]{30,}", "AIza", "AQ."),
+    token("google-oauth-token", r"ya29\.[\w.-]{20,}|1//0[\w-]{20,}", "ya29.", "1//0"),
+    token("google-oauth-secret", r"GOCSPX-[\w-]{20,}", "GOCSPX-"),
+    token(
+        "google-client-id", r"\d{6,}-[a-z0-9]{20,}\.apps\.googleusercontent\.com", ".googleusercontent.", leading=False
     ),
-    _called("aws-secret-key", r"secret[_-]?(?:access[_-]?)?key", r"[A-Z0-9/+]{40}(?![A-Z0-9/+=])", "secret"),
-    _token("azure-key", r"[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{10,40}", "JQQJ99"),
-    _token("azure-client-secret", r"[\w.~-]{3}\dQ~[\w.~-]{30,40}", "Q~"),
-    _words("azure-storage-key", r"AccountKey=(?P<secret>[A-Z0-9+/]{40,}={0,2})", "accountkey="),
-    _token("hugging-face-token", r"hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,}", "hf_", "api_org_"),
-    _token(
+    token("aws-access-key-id", rf"(?:{'|'.join(AWS_IDS)})[A-Z0-9]{{16}}", *AWS_IDS),
+    token("aws-bedrock-key", r"ABSK[A-Za-z0-9+/]{40,}={0,2}|bedrock-api-key-[\w+/=-]{20,}", "ABSK", "bedrock-api-key-"),
+    called("aws-secret-key", r"secret[_-]?(?:access[_-]?)?key", r"[A-Z0-9/+]{40}(?![A-Z0-9/+=])", "", "secret"),
+    token("azure-key", r"[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{10,40}", "JQQJ99", leading=False),
+    token("azure-client-secret", r"[\w.~-]{3}\dQ~[\w.~-]{30,40}", "Q~", leading=False),
+    words("azure-storage-key", r"AccountKey=(?P<secret>[A-Z0-9+/]{40,}={0,2})", "accountkey="),
+    token("hugging-face-token", r"hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,}", "hf_", "api_org_"),
+    token(
         "github-token",
         r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{40,}",
         "ghp_",
@@ -163,93 +84,186 @@ RULES: tuple[Rule, ...] = (
         "ghr_",
         "github_pat_",
     ),
-    _token("gitlab-token", r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[\w.-]{20,}", "gl"),
-    _token("slack-token", r"xox[abceoprs][.-][\w.-]{10,}|xapp-\d-[\w-]{10,}", "xox", "xapp-"),
-    _words("slack-webhook", r"hooks\.slack(?:-gov)?\.com/\w+/(?P<secret>[\w/-]{8,})", "hooks.slack"),
-    _words("discord-webhook", r"discord(?:app)?\.com/api/webhooks/(?P<secret>\d+/[\w-]{20,})", "/api/webhooks/"),
-    _token("telegram-token", r"\d{8,10}:AA[\w-]{33}", ":AA"),
-    _token(
-        "stripe-key", r"[rs]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{20,}", "k_live_", "k_test_", "whsec_"
+    token("gitlab-token", r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[\w.-]{20,}", "gl"),
+    token("slack-token", r"xox[abceoprs][.-][\w.-]{10,}|xapp-\d-[\w-]{10,}", "xox", "xapp-"),
+    words("slack-webhook", r"hooks\.slack(?:-gov)?\.com/\w+/(?P<secret>[\w/-]{8,})", "hooks.slack"),
+    words("discord-webhook", r"discord(?:app)?\.com/api/webhooks/(?P<secret>\d+/[\w-]{20,})", "/api/webhooks/"),
+    token("telegram-token", r"(?:(?<=/)bot)?(?P<secret>\d{8,10}:AA[\w-]{33})", ":AA", leading=False),
+    words(
+        "teams-webhook",
+        r"(?:\.webhook\.office\.com/webhookb2|outlook\.office(?:365)?\.com/webhook)/(?P<secret>[\w@/-]{20,})",
+        "office",
     ),
-    _token("twilio-key", r"(?:AC|SK)[0-9a-f]{32}", "AC", "SK"),
-    _token("sendgrid-key", r"SG\.[\w-]{16,}\.[\w-]{16,}", "SG."),
-    _token("mailgun-key", r"key-[0-9a-f]{32}", "key-"),
-    _token("mailchimp-key", r"[0-9a-f]{32}-us\d{1,2}", "-us"),
-    _token("npm-token", r"npm_[A-Za-z0-9]{36}", "npm_"),
-    _token("pypi-token", r"pypi-[\w-]{50,}", "pypi-"),
-    _token("docker-token", r"dckr_[op]at_[\w-]{20,}", "dckr_"),
-    _token("databricks-token", r"(?:dapi|dose)[0-9a-f]{32}(?:-\d)?", "dapi", "dose"),
-    _token("replicate-token", r"r8_[A-Za-z0-9]{30,}", "r8_"),
-    _token("groq-key", r"gsk_[A-Za-z0-9]{30,}", "gsk_"),
-    _token("xai-key", r"xai-[A-Za-z0-9]{40,}", "xai-"),
-    _token("perplexity-key", r"pplx-[A-Za-z0-9]{30,}", "pplx-"),
-    _token("nvidia-key", r"nvapi-[\w-]{40,}", "nvapi-"),
-    _token("cerebras-key", r"csk-[a-z0-9]{30,}", "csk-"),
-    _token("fireworks-key", r"fw_[A-Za-z0-9]{20,}", "fw_"),
-    _token("together-key", r"tgp_v1_[\w-]{30,}", "tgp_v1_"),
-    _token("pinecone-key", r"pcsk_\w{30,}", "pcsk_"),
-    _token("tavily-key", r"tvly-[\w-]{20,}", "tvly-"),
-    _token("jina-key", r"jina_\w{30,}", "jina_"),
-    _token("langsmith-key", r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|ls__[0-9a-f]{32}", "lsv2_", "ls__"),
-    _token("digitalocean-token", r"do[opr]_v1_[0-9a-f]{64}", "_v1_"),
-    _token("shopify-token", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}", "shp"),
-    _token("linear-key", r"lin_api_[A-Za-z0-9]{30,}", "lin_api_"),
-    _token("notion-token", r"ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43}", "ntn_", "secret_"),
-    _token("vault-token", r"hv[bsr]\.[\w-]{24,}", "hvs.", "hvb.", "hvr."),
-    _token("grafana-token", r"glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/=]{32,}", "glsa_", "glc_"),
-    _token("sentry-token", r"sntry[su]_[\w+/=-]{30,}", "sntry"),
-    _token("figma-token", r"figd_[\w-]{30,}", "figd_"),
-    _token("airtable-token", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}", "pat"),
-    _token("postman-key", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}", "PMAK-"),
-    _token("age-key", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}", "AGE-SECRET-KEY-"),
-    _token("jwt", r"eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*){0,3}", "eyJ"),
+    words("webhook", r"hooks?[\w.-]{0,40}/(?P<secret>[\w~./-]{12,})", "hook", accept=hook),
+    token(
+        "stripe-key",
+        r"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{20,}",
+        *("rk_live_", "rk_test_", "rk_prod_", "sk_live_", "sk_test_", "sk_prod_", "whsec_"),
+    ),
+    token("twilio-key", r"(?:AC|SK)[0-9a-f]{32}", "AC", "SK"),
+    token("sendgrid-key", r"SG\.[\w-]{16,}\.[\w-]{16,}", "SG."),
+    token("mailgun-key", r"(?<![\w-])(?:pub)?key-[0-9a-f]{32}", "key-", leading=False),
+    token("mailchimp-key", r"[0-9a-f]{32}-us\d{1,2}", "-us", leading=False),
+    token("npm-token", r"npm_[A-Za-z0-9]{36}", "npm_"),
+    token("pypi-token", r"pypi-[\w-]{50,}", "pypi-"),
+    token("docker-token", r"dckr_[op]at_[\w-]{20,}", "dckr_"),
+    token("databricks-token", r"(?:dapi|dose)[0-9a-f]{32}(?:-\d)?", "dapi", "dose"),
+    token("replicate-token", r"r8_[A-Za-z0-9]{30,}", "r8_"),
+    token("groq-key", r"gsk_[A-Za-z0-9]{30,}", "gsk_"),
+    token("xai-key", r"xai-[A-Za-z0-9]{40,}", "xai-"),
+    token("perplexity-key", r"pplx-[A-Za-z0-9]{30,}", "pplx-"),
+    token("nvidia-key", r"nvapi-[\w-]{40,}", "nvapi-"),
+    token("cerebras-key", r"csk-[a-z0-9]{30,}", "csk-"),
+    token("fireworks-key", r"fw_[A-Za-z0-9]{20,}", "fw_"),
+    token("together-key", r"tgp_v1_[\w-]{30,}", "tgp_v1_"),
+    token("pinecone-key", r"pcsk_\w{30,}", "pcsk_"),
+    token("tavily-key", r"tvly-[\w-]{20,}", "tvly-"),
+    token("jina-key", r"jina_\w{30,}", "jina_"),
+    token("langsmith-key", r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|ls__[0-9a-f]{32}", "lsv2_", "ls__"),
+    token("digitalocean-token", r"do[opr]_v1_[0-9a-f]{64}", "_v1_", leading=False),
+    token("atlassian-token", r"AT(?:ATT3|CTT3|BB)[\w=-]{24,}", "ATATT3", "ATCTT3", "ATBB"),
+    Rule(
+        "discord-token",
+        re.compile(rf"{START}(?:[MNO][DTjz][\w-]{{21,26}}\.[\w-]{{6}}\.[\w-]{{27,40}}|mfa\.[\w-]{{80,100}}){END}"),
+        ("MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT", "mfa."),
+        accept=numbered,
+        unbroken=True,
+        leading=True,
+    ),
+    token(
+        "1password-key",
+        r"ops_eyJ[\w+/=-]{80,}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",
+        *("ops_eyJ", "A3-"),
+    ),
+    token("heroku-key", r"HRKU-[\w-]{30,}", "HRKU-"),
+    token("netlify-token", r"nf[bcopu]_[A-Za-z0-9]{30,}", "nfb_", "nfc_", "nfo_", "nfp_", "nfu_"),
+    token("supabase-key", r"sbp_(?:v\d_)?[0-9a-f]{40}|sb_secret_[\w-]{20,}", "sbp_", "sb_secret_"),
+    token("voyage-key", r"(?<![\w-])pa-(?=[\w-]{0,60}\d)(?=[\w-]{0,60}[A-Z])[\w-]{40,}", "pa-"),
+    token("elevenlabs-key", r"sk_[0-9a-f]{48}", "sk_"),
+    token("doppler-token", r"dp\.(?:audit|ct|pt|sa|said|scim|st)\.(?:[\w-]{1,64}\.)?[A-Za-z0-9]{40,}", "dp."),
+    token("square-token", r"sq0(?:atp|csp|idp|ids)-[\w-]{20,}|EAAA[\w-]{60}", "sq0", "EAAA"),
+    token("adobe-secret", r"p8e-[A-Za-z0-9]{32}", "p8e-"),
+    token("alibaba-key-id", r"LTAI[A-Za-z0-9]{20}", "LTAI"),
+    token("artifactory-token", r"AKCp[A-Za-z0-9]{69}|cmVmd[A-Za-z0-9]{59}", "AKCp", "cmVmd"),
+    token("clickhouse-key", r"4b1d[A-Za-z0-9]{38}", "4b1d"),
+    token("clojars-token", r"CLOJARS_[A-Za-z0-9]{60}", "CLOJARS_"),
+    token(
+        "cloudflare-token",
+        r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,}|cf(?:at|k|ut)_[\w-]{40,}",
+        "v1.0-",
+        "cfat_",
+        "cfk_",
+        "cfut_",
+    ),
+    token("defined-key", r"dnkey-[\w=-]{26}-[\w=-]{52}", "dnkey-"),
+    token("dropbox-token", r"sl\.(?:u\.)?[\w=-]{100,}", "sl."),
+    token("duffel-token", r"duffel_(?:live|test)_[\w=-]{40,}", "duffel_"),
+    token("dynatrace-token", r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}", "dt0"),
+    token("easypost-key", r"EZ[AT]K[A-Za-z0-9]{54}", "EZAK", "EZTK"),
+    token("facebook-token", r"EAA[CM][A-Za-z0-9]{80,}", "EAAC", "EAAM"),
+    token("flutterwave-key", r"FLW(?:PUB|SEC)K(?:_TEST)?-[0-9A-Za-z]{12,}(?:-X)?", "FLWPUBK", "FLWSECK"),
+    token("fly-token", r"fo1_[\w-]{40,}|fm[12][ar]?_[A-Za-z0-9+/=]{80,}", "fo1_", "fm1", "fm2"),
+    token("frameio-token", r"fio-u-[\w=-]{64}", "fio-u-"),
+    token("gocardless-token", r"live_(?=[\w=-]{0,40}\d)[\w=-]{40}", "live_"),
+    token("harness-key", r"[ps]at\.[\w-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}", "pat.", "sat."),
+    token("infracost-key", r"ico-[A-Za-z0-9]{32}", "ico-"),
+    token("intra42-secret", r"s-s4t2(?:ud|af)-[0-9a-f]{64}", "s-s4t2"),
+    token("lob-key", r"(?:live|test)_(?:pub_)?[0-9a-f]{30,35}", "live_", "test_"),
+    token("maxmind-key", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk", "_mmk", leading=False),
+    token("newrelic-key", r"NRAK-[A-Z0-9]{27}|NRJS-[0-9a-f]{19}|NRII-[\w-]{32}", "NRAK-", "NRJS-", "NRII-"),
+    token("octopus-key", r"API-(?=[A-Z]{0,26}\d)[A-Z0-9]{26}", "API-"),
+    token("openshift-token", r"sha256~[\w-]{43}", "sha256~"),
+    token("planetscale-token", r"pscale_(?:oauth|pw|tkn)_[\w=.-]{32,}", "pscale_"),
+    token("prefect-key", r"pn[bu]_[A-Za-z0-9]{36}", "pnb_", "pnu_"),
+    token("pulumi-token", r"pul-[0-9a-f]{40}", "pul-"),
+    token("readme-key", r"rdme_[a-z0-9]{70}", "rdme_"),
+    token("rubygems-key", r"rubygems_[0-9a-f]{48}", "rubygems_"),
+    token("scalingo-token", r"tk-us-[\w-]{48}", "tk-us-"),
+    token("brevo-key", r"xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}", "xkeysib-"),
+    token("settlemint-token", r"sm_[aps]at_[A-Za-z0-9]{16}", "sm_"),
+    token("shippo-token", r"shippo_(?:live|test)_[0-9a-f]{40}", "shippo_"),
+    token("sonar-token", r"sq[apu]_[0-9a-f]{40}", "sqa_", "sqp_", "squ_"),
+    token("sourcegraph-token", r"sgp_(?:[0-9a-f]{16}_|local_)?[0-9a-f]{40}", "sgp_"),
+    token("terraform-token", r"[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,}", ".atlasv1.", leading=False),
+    token("typeform-token", r"tfp_[\w.=-]{50,}", "tfp_"),
+    token("yandex-key", r"AQVN[\w-]{35,38}|YC[\w-]{38}|t1\.[\w-]{1,200}={0,2}\.[\w-]{86}={0,2}", "AQVN", "YC", "t1."),
+    token("shopify-token", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}", "shp"),
+    token("linear-key", r"lin_api_[A-Za-z0-9]{30,}", "lin_api_"),
+    token("notion-token", r"ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43}", "ntn_", "secret_"),
+    token("vault-token", r"hv[bsr]\.[\w-]{24,}", "hvs.", "hvb.", "hvr."),
+    token(
+        "grafana-token",
+        r"glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/=]{32,}|eyJrIjoi[A-Za-z0-9]{70,}={0,2}",
+        *("glsa_", "glc_", "eyJrIjoi"),
+    ),
+    token("sentry-token", r"sntry[su]_[\w+/=-]{30,}", "sntry"),
+    token("figma-token", r"figd_[\w-]{30,}", "figd_"),
+    token("airtable-token", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}", "pat"),
+    token("postman-key", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}", "PMAK-"),
+    token("age-key", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}", "AGE-SECRET-KEY-"),
+    token("jwt", r"eyJ[\w-]{6,4000}\.[\w-]{6,}(?:\.[\w-]*){0,3}", "eyJ"),
     # what stands around a secret tells it
-    _words("url-password", r"(?<=://)(?P<secret>[^\s/@\"'\\<>?#:]*:[^\s/\"'\\<>?#]+|[\w.-]{16,})(?=@)", "://"),
-    _words(
+    words("url-password", r"(?<=://)(?P<secret>[^\s/@\"'\\<>?#:]*:[^\s/\"'\\<>?#]+|[\w.-]{16,})(?=@)", "://"),
+    words(
         "url-query",
         r"[?&;](?:(?:api|access|subscription)?[_-]?key|(?:access|auth|id|refresh|session)?[_-]?token|sig|signature|auth|"
         r"(?:client)?[_-]?secret|password|pwd|x-(?:amz|goog)-(?:signature|credential|security-token))="
         r"(?P<secret>[^&#\s\"'\\<>]+)",
         "=",
     ),
-    _words(
+    words(
         "authorization",
         rf"authorization{GAP}(?:bearer|basic|token|digest)(?:\s|%20|\+)+(?P<secret>{VALUE}{{4,}})",
         "authoriz",
     ),
-    _words("bearer-token", rf"{START}bearer(?:%20|[\s:=+\"'])+(?P<secret>[\w.~+/=-]{{16,}})", "bearer", accept=_random),
-    _words("basic-login", rf"{START}basic(?:%20|[\s+])+(?P<secret>[A-Z0-9+/]{{6,}}={{0,2}})", "basic", accept=_login),
-    _words(
+    words(
+        "curl-login",
+        r"(?:\b|(?<=\\[nrt]))curl\b[^\n]{0,300}?\s(?:-u|--user)[\s=]?[\"']?(?P<secret>[^\s:\"'$<>-][^\s:\"'<>]{0,80}:(?!//)"
+        r"[^\s\"'$<>\\]+)",
+        "curl",
+    ),
+    words("bearer-token", rf"{START}bearer(?:%20|[\s:=+\"'])+(?P<secret>[\w.~+/=-]{{16,}})", "bearer", accept=random),
+    words("basic-login", rf"{START}basic(?:%20|[\s+])+(?P<secret>[A-Z0-9+/]{{6,}}={{0,2}})", "basic", accept=login),
+    words(
         "cookie",
         rf"(?:set-)?cookie2?{GAP}(?P<secret>[\w.-]+=(?:\\*\"[^\"\\\r\n]*\\*\"|[^\"'\\\r\n]+)*)",
         "cookie",
     ),
-    _words(
+    words(
         "session-cookie",
         rf"{START}(?:session(?:id)?|jsessionid|phpsessid|__cf_bm|_cfuvid|cf_clearance|csrftoken|connect\.sid)="
         r"(?P<secret>[^\s\"'\\;,\[]{8,})",
         *("session=", "sessionid=", "sessid=", "__cf_bm=", "_cfuvid=", "cf_clearance=", "csrftoken=", "connect.sid="),
     ),
-    _called(
+    called(
         "named-secret",
         CALLED,
-        rf"(?={VALUE}*\d){VALUE}{{8,}}",
+        rf"(?={VALUE}{{0,80}}\d){VALUE}{{8}}",
+        rf"{VALUE}*",
         *("key", "secret", "token", "passw", "passphrase", "pwd", "connection", "authorization", "cookie"),
     ),
-    _called(
+    called(
         "named-secret",
         r"(?<!page)(?<!next)(?<!page[_-])(?<!next[_-])token",
-        rf"(?={VALUE}*\d)(?={VALUE}*[a-z]){VALUE}{{20,}}",
+        rf"(?={VALUE}{{0,80}}\d)(?={VALUE}{{0,80}}[a-z]){VALUE}{{20}}",
+        rf"{VALUE}*",
         "token",
     ),
-    _called(
+    called(
         "organization",
         r"(?:org|organi[sz]ation)[_-]?id",
-        r"(?=[\w-]*\d)[\w-]{6,}",
+        r"(?=[\w-]{0,80}\d)[\w-]{6}",
+        r"[\w-]*",
         *("org_id", "org-id", "orgid", "ation_id", "ation-id", "ationid"),
     ),
-    _called("project", r"project[_-]?id", r"(?=[\w-]*\d)[\w-]{6,}", *("project_id", "project-id", "projectid")),
-    _words(
+    called(
+        "project",
+        r"project[_-]?id",
+        r"(?=[\w-]{0,80}\d)[\w-]{6}",
+        r"[\w-]*",
+        *("project_id", "project-id", "projectid"),
+    ),
+    words(
         "email",
         r"(?<![\w.%+-])(?:(?<=\\)[nrtbfu])?(?P<secret>[\w.%+-]+@(?:[\w-]+\.)+[a-z]{2,})",
         "@",
@@ -265,7 +279,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # the name of an uploaded file, whose backslashes are taken for escapes
     Rule("home-path", re.compile(r"\b[A-Z]:Users(?P<secret>[^\s\\/\"']+)"), (":Users",)),
-    _words(
+    words(
         "home-path",
         rf"(?:\b[A-Z]:/|{BACKSLASH})(?:users|documents and settings)(?:{BACKSLASH}|/)"
         rf"(?P<secret>{PERSON}(?: {PERSON}){{0,3}}(?=\\|/)|{PERSON})",

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-from distillgate.secrets.rules import NAMED, RULES, TELLING, UNBROKEN, Rule
+from distillgate.secrets.rules import RULES
+from distillgate.secrets.shape import NAMED, TELLING, UNBROKEN, Rule
 
-SHORTEST = 6
+SHORTEST = 4
 """Characters below which a value is no secret but a word, and replacing it would garble the text."""
+
+SHORT = 8
+"""Characters below which a value is found as a whole word only, and not in base64."""
+
+MOST_PASSES = 20
+"""Passes over a text, in each of which what was replaced may uncover more: only made-up texts take many."""
+
+DEEPEST = 8
+"""How often a part of a URL may be encoded again."""
 
 MARK = re.compile(r"\[secret:[\w:.-]+\]")
 _MARK_OR_NOT = re.compile(f"({MARK.pattern})")
@@ -42,6 +54,7 @@ class Scrubber:
         # Longest first: a secret may begin another one, whose end would stay.
         longest = sorted((known or {}).items(), key=lambda item: (-len(item[1]), item))
         self.rules = (*(_known(name, value) for name, value in longest if len(value) >= SHORTEST), *rules)
+        self._by_name = _BY_NAME in self.rules
         # all hints at once, because few texts hold any
         self._plain, self._lower, self._long = (
             _shortest(frozenset(hint for rule in self.rules if kind(rule) for hint in rule.hints)) for kind in _KINDS
@@ -104,7 +117,7 @@ class Scrubber:
             cleaned = pair[len(key) + 1 :]
         else:  # the key is a secret too
             cleaned = self._leaf(text, place, found)
-        if cleaned and NAMED.fullmatch(key) and not MARKED.fullmatch(cleaned):
+        if self._by_name and cleaned and NAMED.fullmatch(key) and not MARKED.fullmatch(cleaned):
             found.append(Finding(_BY_NAME, place))
             return NAMED_MARK
         return cleaned
@@ -112,7 +125,9 @@ class Scrubber:
     def _scrub(self, text: str) -> tuple[str, tuple[Rule, ...]]:
         found: list[Rule] = []
         # until nothing changes: what is scrubbed twice must not differ from what is scrubbed once
-        while (cleaned := self._pass(text, found)) != text:
+        for _ in range(MOST_PASSES):
+            if (cleaned := self._pass(text, found)) == text:
+                break
             text = cleaned
         return text, tuple(found)
 
@@ -125,6 +140,7 @@ class Scrubber:
             if (
                 searched
                 and any(hint in searched for hint in rule.hints)
+                and (searched is not words or rule.leading or rule.pattern.search(words))
                 and (cleaned := _replaced(rule, text, found)) != text
             ):
                 text, lowered, words = cleaned, cleaned.lower(), _words(cleaned)
@@ -140,6 +156,8 @@ class Scrubber:
         )
 
     def _decoded(self, part: str, found: list[Rule]) -> str:
+        if _too_deep(part):
+            return part
         cleaned, rules = self._scrubbed(unquote(part.replace("+", " ")))
         found.extend(rules)
         pieces = _MARK_OR_NOT.split(cleaned) if rules else []
@@ -170,6 +188,15 @@ def _words(text: str) -> str:
     return " ".join([word for word in text.split() if len(word) >= UNBROKEN])
 
 
+def _too_deep(part: str) -> bool:
+    """Whether a part of a URL is encoded so many times over that nobody meant it."""
+    for _ in range(DEEPEST):
+        if (decoded := unquote(part)) == part:
+            return False
+        part = decoded
+    return True
+
+
 @lru_cache
 def _shortest(hints: frozenset[str]) -> tuple[str, ...]:
     """Without those that hold another one, which is found wherever they are."""
@@ -179,11 +206,14 @@ def _shortest(hints: frozenset[str]) -> tuple[str, ...]:
 def _replaced(rule: Rule, text: str, found: list[Rule]) -> str:
     marks = [mark.span() for mark in MARK.finditer(text)] if "[secret:" in text else []
     pieces, done = [], 0
-    for match in rule.pattern.finditer(text):
+    for match in rule.matches(text):
         start, end = match.span(match.lastgroup or 0)
-        in_a_mark = any(first <= start and end <= last for first, last in marks)
+        before = bisect_right(marks, (start, len(text))) - 1
+        in_a_mark = before >= 0 and end <= marks[before][1]
         if start < done or in_a_mark or not rule.accept(match):
             continue
+        if rule.rest is not None and (rest := rule.rest.match(text, end)):
+            end = rest.end()
         found.append(rule)
         pieces += [text[done:start], f"[secret:{rule.name}]"]
         done = end
@@ -195,4 +225,22 @@ def _known(name: str, value: str) -> Rule:
     in_text = [json.dumps(form, ensure_ascii=False)[1:-1] for form in in_json]  # JSON in a text of JSON
     forms = {value, *in_json, *in_text, quote(value), quote(value, safe=""), quote_plus(value)}
     longest = sorted(forms, key=lambda form: (-len(form), form))
-    return Rule(f"env:{name}", re.compile("|".join(map(re.escape, longest))), tuple(longest))
+    pattern = "|".join(map(re.escape, longest))
+    if len(value) < SHORT:
+        return Rule(f"env:{name}", re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"), tuple(longest))
+    encoded = _in_base64(value.encode())
+    pattern += f"|(?:{'|'.join(map(re.escape, encoded))})={{0,2}}"
+    return Rule(f"env:{name}", re.compile(pattern), (*longest, *encoded))
+
+
+def _in_base64(value: bytes) -> list[str]:
+    """What of base64 depends on `value` alone, standing at any of the three places that it can begin at in a text.
+
+    The standard alphabet's and that of URLs (RFC 4648).
+    """
+    forms = set()
+    for before in range(3):
+        first, whole = -(-before * 8 // 6), (before + len(value)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            forms.add(encode(bytes(before) + value).decode()[first:whole])
+    return sorted(forms)

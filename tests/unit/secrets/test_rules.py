@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 from distillgate.secrets.known import scrubbed
@@ -110,6 +111,24 @@ def test_every_rule_stands_for_a_kind_of_its_own():
         pytest.param("-----BEGIN PUBLIC KEY-----", id="public-key"),
         pytest.param("np.dot(a, b) @ c; x = key % 20", id="code"),
         pytest.param("50%ab and 100%25", id="percent"),
+        pytest.param("const apiKey = process.env.KEY2;", id="javascript"),
+        pytest.param('api_key = os.environ["TOKEN_2"]', id="python"),
+        pytest.param("secret = hashlib.sha256(text).hexdigest()", id="digest-of-code"),
+        pytest.param("password = get_password_v2(user)", id="call"),
+        pytest.param("access_token: OAuth2Token | None = None", id="type"),
+        pytest.param("export API_KEY=$API_KEY_2", id="variable-of-a-shell"),
+        pytest.param("api_key: settings.openai_key_2, token: self.token2", id="attribute"),
+        pytest.param("https://docs.example/webhooks/webhook-events-and-payloads-2024", id="page-about-webhooks"),
+        pytest.param("https://git.example/src/hooks/useAbortController2024Signal.ts", id="hook-of-react"),
+        pytest.param(f"cache-key-{DIGEST[:32]} layer-{DIGEST[:32]}", id="key-of-a-cache"),
+        pytest.param(f"main.{DIGEST[:20]}.js app-{drawn(8)}.min.js", id="minified"),
+        pytest.param(f'"integrity": "sha512-{drawn(86)}=="', id="integrity"),
+        pytest.param(f"https://git.example/a/b/commit/{DIGEST[:40]}", id="commit"),
+        pytest.param(
+            "FAQ.html, AQ.test, pa-rameter and a pa-per-clip-factory-for-the-long-run", id="words-with-prefixes"
+        ),
+        pytest.param("MTA.station.platform-of-the-long-line-number-seven-in-the-morning", id="words-like-discord"),
+        pytest.param("curl -u https://api.example && curl --user $NAME:$PASS https://x", id="curl-with-variables"),
         pytest.param('{"arguments": "{\\"city\\": \\"Umeå\\"}"}', id="json-in-json"),
     ],
 )
@@ -144,3 +163,16 @@ def test_a_key_of_json_may_be_a_secret_itself():
 def test_a_value_without_secrets_comes_back_equal():
     value = {"messages": [{"role": "user", "content": "a"}], "temperature": 0.5, "stop": None, "stream": False}
     assert Scrubber().value(value) == (value, [])
+
+
+@pytest.mark.parametrize("length", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tail", ["", "-", "a1-", "=1a:", "/", "\\", "%25"])
+def test_no_line_takes_longer_than_its_length_says(length, tail):
+    """A pattern that is tried at every place and fails at the end takes the square: minutes for such a line."""
+    scrubber = Scrubber({"A": "sword-fish-4711"})
+    hints = {hint for rule in scrubber.rules for hint in rule.hints}
+    for hint in sorted(hints) if length > 10_000 else ("sk-", "eyJ", "/home/", "key", "token", "://", "%25", "YC", "@"):
+        line = ((hint + tail) * length)[:length]
+        began = time.process_time()
+        scrubber.text(line)
+        assert time.process_time() - began < 20e-6 * length, hint

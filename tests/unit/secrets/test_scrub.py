@@ -1,10 +1,11 @@
 """Pins that the values of the environment are secrets too, in every form in which they can be written."""
 
+import base64
 import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from distillgate.secrets.known import remember, remembered, scrubbed
+from distillgate.secrets.known import remember, remembered, scrubbed, without_known
 from distillgate.secrets.scrub import SHORTEST, Scrubber
 
 VALUE = 'pa"ss wörd\\1'
@@ -30,10 +31,35 @@ TWICE = json.dumps(json.dumps(VALUE))
         pytest.param({"A": VALUE}, f"?a={quote(VALUE)}", "?a=[secret:env:A]", id="in-a-url"),
         pytest.param({"A": VALUE}, f"?a={quote_plus(VALUE)}", "?a=[secret:env:A]", id="in-a-form"),
         pytest.param({}, "swordfish", "swordfish", id="none"),
+        pytest.param({"A": "4711"}, "4711, 14711, x4711.", "[secret:env:A], 14711, x4711.", id="pin"),
     ],
 )
 def test_a_known_value_is_replaced_by_its_name(known, text, cleaned):
     assert Scrubber(known).text(text) == cleaned
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode], ids=["standard", "urls"])
+@pytest.mark.parametrize("before", ["", "m", "ma", "maria:"])
+@pytest.mark.parametrize("after", ["", "x", "xy", "\n> and on"])
+def test_a_known_value_is_found_in_base64_wherever_it_begins(encode, before, after):
+    value = "sword~~fish>>?4711"
+    text = encode(f"{before}{value}{after}".encode()).decode()
+    cleaned = Scrubber({"A": value}).text(f"it was {text}.")
+    assert "[secret:env:A]" in cleaned
+    kept = cleaned.removeprefix("it was ").removesuffix(".").replace("[secret:env:A]", "")
+    assert len(kept) <= len(encode((before + after).encode())) + 6
+
+
+def test_only_known_values_leave_what_is_not_ours():
+    remember({"SCRUB_ONLY_KEY": "only-this-4711"})
+    text = 'only-this-4711, maria@mail.example, {"password": "hunter2-\\u0041"}'
+    assert without_known(text) == text.replace("only-this-4711", "[secret:env:SCRUB_ONLY_KEY]")
+    assert without_known(json.dumps({"password": "a\\n1"})) == json.dumps({"password": "a\\n1"})
+
+
+def test_what_is_encoded_many_times_over_does_not_end_the_run():
+    text = "%" + "25" * 5000 + "41"
+    assert Scrubber().text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -42,6 +68,11 @@ def test_a_known_value_is_replaced_by_its_name(known, text, cleaned):
         pytest.param("SCRUB_KEY", "qwzxjk", id="called-a-key"),
         pytest.param("SCRUB_PASSWORD", "correcthorse", id="called-a-password"),
         pytest.param("SCRUB_A", "half-a-word-7", id="no-word"),
+        pytest.param("SCRUB_PGPASSWORD", "qz-41", id="short-password"),
+        pytest.param("SCRUB_PIN", "5290", id="pin"),
+        pytest.param("PGPASSWORD", "letmein", id="name-that-ends-so"),
+        pytest.param("SCRUB_DIGITS", "83917264", id="long-number"),
+        pytest.param("SCRUB_HOOK", "https://chat.example/in/aB3dE5gH7jK9mN1pQ2rS", id="url-with-a-token"),
         pytest.param("SCRUB_B", "https://maria:herring@db.example", id="url-with-a-password"),
     ],
 )
@@ -59,6 +90,13 @@ def test_a_value_that_can_be_a_secret_is_remembered(name, value):
         pytest.param("SCRUB_PORT", "8017", id="number"),
         pytest.param("SCRUB_URL", "http://127.0.0.1:8017/v1", id="url"),
         pytest.param("SCRUB_OTHER_KEY", "abc", id="too-short"),
+        pytest.param("SCRUB_TEST_KEY", "none", id="short-word"),
+        pytest.param("SCRUB_MAX_TOKENS", "409600", id="number-of-tokens"),
+        pytest.param("SCRUB_TOKEN_SECONDS", "864000", id="seconds-of-a-token"),
+        pytest.param("SCRUB_ADDRESS", "127.0.0.1:8017", id="address"),
+        pytest.param("SCRUB_DAY", "2026-01-31", id="date"),
+        pytest.param("SCRUB_FOLDER", "/usr/bin/env", id="file"),
+        pytest.param("SCRUB_PAGE", "https://chat.example/guide-to-webhooks-2024", id="url-of-a-page"),
         pytest.param("SCRUB_EMPTY_KEY", "", id="empty"),
         pytest.param("SCRUB_NONE_KEY", None, id="none"),
         pytest.param("DISTILLGATE_MODELS", "/srv/models-7", id="setting-of-this-project"),

@@ -20,7 +20,7 @@ from unittest import mock
 import orjson
 from vcr.request import Request
 
-from distillgate.cassette.guard import guarded
+from distillgate.cassette.guard import NATIVE, guarded
 from distillgate.cassette.transports.stubs import (
     Answer,
     Answers,
@@ -110,13 +110,13 @@ def _reaches_the_recorder(ask: Callable[[Any], Any]) -> bool:
 
 
 def _ask(lm: Any) -> Any:
-    with guarded():
+    with guarded(libraries=NATIVE):
         return lm("ping")
 
 
 def _ask_async(lm: Any) -> Any:
     async def ask() -> Any:
-        with guarded():
+        with guarded(libraries=NATIVE):
             return await lm.acall("ping")
 
     with ThreadPoolExecutor(1) as pool:  # an event loop may be running in this thread already

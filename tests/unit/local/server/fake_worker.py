@@ -18,7 +18,8 @@ WRITING = threading.Lock()
 
 def note(event: str) -> None:
     with WRITING, JOURNAL.open("a") as file:
-        file.write(json.dumps({"event": event, "model": CONFIG["name"], "at": time.monotonic()}) + "\n")
+        entry = {"event": event, "model": CONFIG["name"], "at": time.monotonic(), "process": os.getpid()}
+        file.write(json.dumps(entry) + "\n")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,8 +34,11 @@ class Handler(BaseHTTPRequestHandler):
         if said == "too long":
             error = {"code": 400, "message": "exceeds the context", "type": "exceed_context_size_error"}
             return self.answer(400, "application/json", json.dumps({"error": error}))
+        if said == "bad tools":
+            error = {"code": 500, "message": "Failed to parse tools: tools = {}", "type": "server_error"}
+            return self.answer(500, "application/json", json.dumps({"error": error}))
         note("start")
-        if said.startswith("sleep "):
+        if str(said).startswith("sleep "):
             time.sleep(float(said.split()[1]))
         note("end")
         if body.get("stream"):

@@ -59,6 +59,9 @@ BROKEN = [
     pytest.param(row(("user", None)), "line 1 has a user message whose content", id="content"),
     pytest.param(row(("user", "q")), "line 1 does not end with an assistant", id="no-answer"),
     pytest.param(b"\xff", "line 1 is not UTF-8", id="encoding"),
+    pytest.param(GOOD.replace('"q"', r'"\ud800"'), "line 1 is not JSON", id="lone-surrogate"),
+    pytest.param(GOOD[:-1] + ', "weight": NaN}', "line 1 is not JSON", id="nan"),
+    pytest.param("[" * 9_000, "line 1 is not JSON", id="deep"),
 ]
 
 

@@ -17,7 +17,7 @@ pytest.importorskip("accelerate", reason=WITHOUT_EXTRA)
 
 JOB = Path("/jobs/one")
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]
-MODULE = ["-m", "distillgate.local.gpu_trainer", "/jobs/one"]
+MODULE = ["-m", "distillgate.local.training", "/jobs/one", "--trl"]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from distillgate.local import children
+from distillgate.local import worker
 
 SLEEPS = (sys.executable, "-c", "import time; time.sleep(60)")
 
@@ -23,7 +22,7 @@ def test_a_start_that_is_cancelled_leaves_no_child(tmp_path, monkeypatch):
 
     async def cancelled():
         with (tmp_path / "log").open("wb") as log:
-            start = asyncio.create_task(children.start(SLEEPS, log))
+            start = asyncio.create_task(worker.start(SLEEPS, log))
             while not started:
                 await asyncio.sleep(0.001)
             start.cancel()
@@ -40,21 +39,21 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path):
 
     async def stopped():
         with (tmp_path / "log").open("wb") as log:
-            process = await children.start((sys.executable, "-c", deaf), log, stdout=True)
+            process = await worker.start((sys.executable, "-c", deaf), log, stdout=True)
             await process.stdout.readline()
-            await children.stop(process, patience=0.1)
+            await worker.stop(process, patience=0.1)
             return process.returncode
 
     assert asyncio.run(stopped()) == -9
 
 
 def test_a_child_ends_when_its_parent_is_killed():
-    child = "from distillgate.local.children import exit_with_parent; import time; exit_with_parent(); time.sleep(60)"
+    child = "from distillgate.local.worker import exit_with_parent; import time; exit_with_parent(); time.sleep(60)"
     parent = (
         "import asyncio, sys, time\n"
-        "from distillgate.local import children\n"
+        "from distillgate.local import worker\n"
         "async def run():\n"
-        f"    process = await children.start((sys.executable, '-c', {child!r}), sys.stderr)\n"
+        f"    process = await worker.start((sys.executable, '-c', {child!r}), sys.stderr)\n"
         "    print(process.pid, flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(run())\n"
@@ -74,9 +73,9 @@ def test_a_stopped_child_takes_its_own_children_along(tmp_path):
 
     async def stopped():
         with (tmp_path / "log").open("wb") as log:
-            process = await children.start((sys.executable, "-c", family), log, stdout=True)
+            process = await worker.start((sys.executable, "-c", family), log, stdout=True)
             grandchild = int(await process.stdout.readline())
-            await children.stop(process)
+            await worker.stop(process)
             return grandchild
 
     grandchild, deadline = asyncio.run(stopped()), time.monotonic() + 10
@@ -85,24 +84,32 @@ def test_a_stopped_child_takes_its_own_children_along(tmp_path):
     assert not _runs(grandchild)
 
 
+SHOWS = "import os; print(os.environ.get('OMP_WAIT_POLICY'), os.environ.get('GOMP_SPINCOUNT'), flush=True)"
+
+
 @pytest.mark.parametrize(
-    ("policy", "idle_before", "idle_after", "sleeps"),
+    ("policy", "own", "shown"),
     [
-        pytest.param("spin", 0, 0, False, id="spin-whatever-the-cores-do"),
-        pytest.param("sleep", 0, 999, True, id="sleep-whatever-the-cores-do"),
-        pytest.param("auto", 0, 40, False, id="idle-cores"),
-        pytest.param("auto", 0, 10, True, id="busy-cores"),
+        pytest.param("auto", {}, "None 1000", id="auto-spins-for-microseconds"),
+        pytest.param("spin", {}, "None None", id="spin-is-libgomps-own-default"),
+        pytest.param("sleep", {}, "PASSIVE 0", id="sleep"),
+        pytest.param("auto", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None", id="the-environment-wins-whole"),
     ],
 )
-def test_threads_wait_as_set_or_as_the_cores_allow(monkeypatch, policy, idle_before, idle_after, sleeps):
-    if not Path("/proc/stat").is_file():
-        pytest.skip("needs Linux")
-    readings = iter(f"cpu 9 9 9 {idle} 0 9\ncpu0 1" for idle in (idle_before, idle_after))
-    monkeypatch.setattr(Path, "read_text", lambda self: next(readings))
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(os, "sysconf", lambda name: 100)
-    environment = asyncio.run(children.thread_environment(policy))
-    assert environment == (children.SLEEPING if sleeps else {})
+def test_threads_wait_as_set(tmp_path, monkeypatch, policy, own, shown):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+
+    async def said():
+        with (tmp_path / "log").open("wb") as log:
+            process = await worker.start((sys.executable, "-c", SHOWS), log, stdout=True, wait_policy=policy)
+            line = await process.stdout.readline()
+            await process.wait()
+            return line.decode().strip()
+
+    assert asyncio.run(said()) == shown
 
 
 def _runs(pid):
