@@ -74,8 +74,9 @@ def test_a_foreign_project_is_recorded_gated_replayed_and_reported(tmp_path, run
         run(project, "distillgate", "record", ci=False)
     run(project, "pytest", "--distill-update-golden", "-k", "accepted", ci=False)
     run(project, "pytest", "-p", "no:randomly", "--distill-report-json", "report.json")
-    run(project, "pytest", "-n", "2")
-    run(project, "distillgate", "check", "--replay")
+    if calls == 2:  # concurrent calls, and several predictors
+        run(project, "pytest", "-n", "2")
+    run(project, "distillgate", "check")
     said = run(project, "distillgate", "report", "--to", "out")
     assert "the student may replace the teacher" in said
     assert (project / "out" / "index.html").stat().st_size > 10_000
