@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     record = add("record", _record, "record stages and all downstream of them, whether or not a test asks for them")
     record.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage")
     record.add_argument("--dry-run", action="store_true", help="say what it would do and cost, send nothing")
+    record.add_argument("--fresh", action="store_true", help="ask everything, even what a tape of the task holds")
     record.add_argument("--max-cost", type=amount, metavar="USD", help="stop before the call that would exceed it")
     record.add_argument("--review", type=Path, metavar="DIR", help="write what changed as review.md and review.json")
     check = add("check", _check, "say what is wrong with the recordings, without calling a model")
@@ -159,7 +160,7 @@ def _record(chosen: argparse.Namespace) -> int:
 
     meter = Meter(config.profile, config.max_cost, bar or Lines(tell))
     stages = tuple(chosen.stages) or load_graph(config).names
-    lifecycle = Lifecycle(config, stages, tell, meter)
+    lifecycle = Lifecycle(config, stages, tell, meter, fresh=chosen.fresh)
     plan = plan_of(lifecycle)
     sys.stdout.write(scrubbed(plan_text(plan)))
     if chosen.dry_run:

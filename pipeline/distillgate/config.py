@@ -83,6 +83,10 @@ class Config(Table):
     libraries: tuple[str, ...] = Field(default=(), validation_alias="replay_libraries")
     """Libraries with sockets of their own (`distillgate.cassette.guard.NATIVE`) that may be loaded in replay."""
 
+    hosts: tuple[str, ...] = ()
+    """Hosts besides the profile's endpoints whose requests are recorded and replayed, as `HOST` or `HOST:PORT`: a
+    search service that the program asks."""
+
     max_cost: Positive | None = None
     """US dollars that one recording run may spend; None bounds nothing."""
 

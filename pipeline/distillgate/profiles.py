@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
@@ -17,6 +18,13 @@ from distillgate.parsing import SETTINGS, TABLE, Count, Date, NotNegative, Posit
 
 ROLES = ("teacher", "student", "judge", "proposer")
 """What a model of a profile does; one of several students is `student@NAME`."""
+PROVIDERS = {
+    "openai": "https://api.openai.com",
+    "anthropic": "https://api.anthropic.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+}
+"""Providers' own endpoints. Whatever asks a model is recorded wherever it goes; this is for their other requests."""
+
 RETIRES_SOON = 90
 """Days before a model's announced end from which every run says so."""
 
@@ -208,6 +216,17 @@ class Profile(Table):
     def chosen(self) -> str:
         """The name of the student that is compared with the teacher; empty where there is but one, or none."""
         return self.compared or next(iter(self.recipes), "")
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """`HOST:PORT` of every endpoint; of a provider whose own is not known here, nothing."""
+        found = set()
+        for model in self.models_of(self.models):
+            address = model.api_base or PROVIDERS.get(model.model.partition("/")[0], "")
+            if host := urlsplit(address).hostname:
+                port = urlsplit(address).port or (443 if address.startswith("https:") else 80)
+                found.add(f"{host}:{port}")
+        return frozenset(found)
 
     def recipe(self, role: str) -> Student:
         """The student of a role, `student` or `student@NAME`.

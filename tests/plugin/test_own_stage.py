@@ -29,7 +29,9 @@ def own(project, settings, serve, every_file):
     settings('profile = "loopback"', 'profile = "loopback"\nstages = ["mine:again"]\npythonpath = ["."]')
     result = project.runpytest("--distill-record=again", "test_again.py")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["  again: 12 calls, *", "again: 12 calls sent*", "| again | * |*"])
+    result.stdout.fnmatch_lines(
+        ["  again: 12 calls, *", "again: 0 calls sent, 12 answers of other *", "| again | * |*"]
+    )
     return project
 
 

@@ -70,7 +70,7 @@ def test_calls_of_an_unfinished_recording_are_not_counted_again(project, endpoin
     endpoint.fail_after = 10
     project.runpytest("--distill-record=student", "-m", "student")
     said = dry(project, "--distill-record=student").stdout
-    said.fnmatch_lines(["  student: 12 calls, *10 calls kept of an unfinished recording*", "in all 2 calls, *"])
+    said.fnmatch_lines(["  student: 12 calls, *10 of them are held already*", "in all 2 calls, *"])
 
 
 def test_every_recording_begins_with_it(project, endpoint):

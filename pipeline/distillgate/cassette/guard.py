@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from distillgate.calls import Scope, current
 from distillgate.errors import NetworkBlockedError
 
 _SOCKETS = {
@@ -57,6 +58,9 @@ _depth = 0
 _loopback = 0
 _programs: list[frozenset[str]] = []
 _libraries: list[frozenset[str]] = []
+_owners: list[int] = []
+"""Threads that entered a block."""
+
 _attempts: list[str] = []
 _installed = False
 _posix: Any = sys.modules.get("_posixsubprocess")  # of which subprocess, imported above, keeps the function
@@ -73,8 +77,8 @@ def guarded(programs: Iterable[str] = (), libraries: Iterable[str] = ()) -> Iter
     themselves. A process that ran before the block goes on unseen.
 
     Raises:
-        NetworkBlockedError: on entering, if such a library is loaded; on leaving, if an attempt was made that nobody
-            reported.
+        NetworkBlockedError: on entering, if such a library is loaded; on leaving, if an attempt was made for the stage
+            that nobody reported: by the thread that entered the block, or for an item.
     """
     global _depth, _installed
     allowed = frozenset(libraries)
@@ -89,6 +93,7 @@ def guarded(programs: Iterable[str] = (), libraries: Iterable[str] = ()) -> Iter
         _depth += 1
         _programs.append(frozenset(programs))
         _libraries.append(allowed)
+        _owners.append(threading.get_ident())
         seen = len(_attempts)
     try:
         yield
@@ -97,6 +102,7 @@ def guarded(programs: Iterable[str] = (), libraries: Iterable[str] = ()) -> Iter
             _depth -= 1
             _programs.pop()
             _libraries.pop()
+            _owners.pop()
             made = _attempts[seen:]
             if _depth == 0:
                 _attempts.clear()
@@ -237,7 +243,8 @@ def _stop_program(what: str) -> None:
 
 
 def _stop(message: str) -> None:
-    _attempts.append(message)
+    if threading.get_ident() in _owners or current() != Scope():
+        _attempts.append(message)  # others' telemetry is stopped, and is no failure of the stage
     raise NetworkBlockedError(message)
 
 

@@ -13,9 +13,12 @@ from typing import Any
 
 from vcr.request import Request
 
+from distillgate.calls import attribution
 from distillgate.cassette.format import Held, hold
+from distillgate.cassette.guard import reachable
 from distillgate.cassette.interaction import JSON, Interaction, from_vcr, to_vcr
 from distillgate.cassette.journal import Journal
+from distillgate.cassette.library import EMPTY, Library
 from distillgate.cassette.request import Canonical, canonical
 from distillgate.cassette.tape import Tape
 from distillgate.errors import CassetteError, DistillgateError
@@ -64,13 +67,14 @@ class TapeRecorder(Tape):
 
     polls_repeat = False
 
-    def __init__(self, journal: Journal, watch: Watch = UNWATCHED, **kwargs: Any) -> None:
-        """`kwargs` are `Tape`'s; `watch` is told of every request that is sent."""
+    def __init__(self, journal: Journal, watch: Watch = UNWATCHED, library: Library = EMPTY, **kwargs: Any) -> None:
+        """`kwargs` are `Tape`'s; `watch` is told of every request that is sent, and none is that `library` answers."""
         super().__init__(**kwargs)
         self.refusal: DistillgateError | None = None
         """Why nothing more is recorded."""
         self._journal = journal
         self._watch = watch
+        self._library = library
         self._stopped: Exception | None = None
         self._aside = False
         self._supplied: tuple[str, Any] | None = None
@@ -79,6 +83,18 @@ class TapeRecorder(Tape):
     def held(self) -> Held:
         """What an earlier process recorded."""
         return hold(self._journal.header, self.redactor.stored(self._journal.recovered))
+
+    def _passes(self, request: Request) -> bool:
+        """As the tape's; but what the program itself asks of an undeclared host would be missing from a replay."""
+        passes = super()._passes(request)
+        if passes and attribution()[0] and not reachable(request.host or ""):
+            self.refusal = self.refusal or CassetteError(
+                f"the program asks {request.host}, which is no endpoint of the profile: nothing of it would be on the "
+                "tape. Declare it in [tool.distillgate]: "
+                f'hosts = ["{request.host}"]'
+            )
+            raise self.refusal
+        return passes
 
     def admitted(self, request: Request) -> tuple[Canonical, bytes]:
         """The request as it is looked up, and its key; raises `refusal` if it or one before must not be recorded."""
@@ -104,6 +120,9 @@ class TapeRecorder(Tape):
                 supplied = Interaction(asked, 200, JSON, self._supplied[1], 0.0, 1)
                 self._keep(self.attributed(self.redactor.answer(supplied)))
                 self._supplied = None
+                return True
+            if not self._aside and (found := self._library.find(asked, key)) is not None:
+                self._keep(self.attributed(found))
                 return True
             try:
                 self._watch.departs(asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from vcr.record_mode import RecordMode
 from distillgate.cassette.format import Recording, write
 from distillgate.cassette.guard import guarded
 from distillgate.cassette.journal import Journal
+from distillgate.cassette.library import EMPTY, Library
 from distillgate.cassette.recorder import UNWATCHED, TapeRecorder, Watch
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.tape import Tape
@@ -28,12 +29,13 @@ def replaying(
     redactor: Redactor | None = None,
     programs: Iterable[str] = (),
     libraries: Iterable[str] = (),
+    origins: Collection[str] | None = None,
 ) -> Iterator[Tape]:
     """Replay `path` inside the block: no request leaves the process, whatever sends it.
 
     `whole` asks that everything on the tape is replayed; `remedy` is the command that records the stage again;
     `redactor` knows the secrets of the environment, which a message must not show; `programs` may be started and
-    `libraries` of `distillgate.cassette.guard.NATIVE` be loaded.
+    `libraries` of `distillgate.cassette.guard.NATIVE` be loaded; `origins` are the endpoints, as `Tape` takes them.
 
     Raises:
         CassetteMissError: a request was not recorded, even if the code in the block swallowed that.
@@ -44,7 +46,7 @@ def replaying(
     prove()
     with (
         guarded(programs, libraries),
-        Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor()) as tape,
+        Tape.use(**_config(path), remedy=remedy, redactor=redactor or Redactor(), origins=origins) as tape,
     ):
         try:
             yield tape
@@ -60,11 +62,16 @@ def replaying(
 
 @contextmanager
 def recording(
-    path: Path, header: dict[str, Any], redactor: Redactor, watch: Watch = UNWATCHED
+    path: Path,
+    header: dict[str, Any],
+    redactor: Redactor,
+    watch: Watch = UNWATCHED,
+    library: Library = EMPTY,
+    origins: Collection[str] | None = None,
 ) -> Iterator[TapeRecorder]:
     """Record into a journal beside `path` and, when the block ends well, replace `path` with the result.
 
-    `watch` is told of every request that is sent, and may end the recording.
+    `watch` is told of every request that is sent, and may end the recording; what `library` holds is not sent.
 
     A block that fails or a process that is killed leaves the journal; the next recording goes on from there.
 
@@ -76,7 +83,9 @@ def recording(
     """
     prove()
     with closing(Journal(journal_path(path), header, redactor)) as journal:
-        with TapeRecorder.use(**_config(path), journal=journal, redactor=redactor, watch=watch) as tape:
+        with TapeRecorder.use(
+            **_config(path), journal=journal, redactor=redactor, watch=watch, library=library, origins=origins
+        ) as tape:
             try:
                 yield tape
             finally:

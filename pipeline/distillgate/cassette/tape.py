@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from vcr.cassette import Cassette
 from vcr.request import Request
@@ -43,8 +44,13 @@ class Tape(Cassette):
     purpose: Purpose = "program"
     """Of the calls whose maker says none; whoever opens the tape sets it."""
 
-    def __init__(self, redactor: Redactor, remedy: str = "", **kwargs: Any) -> None:
-        """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends."""
+    def __init__(
+        self, redactor: Redactor, remedy: str = "", origins: Collection[str] | None = None, **kwargs: Any
+    ) -> None:
+        """`kwargs` are vcrpy's merged configuration; `remedy` is the command that a miss recommends.
+
+        `origins` are the hosts, as `HOST:PORT`, whose every request is the tape's; None means any host.
+        """
         super().__init__(**kwargs)
         self.custom_patches = transport_patches(self)
         self.calls: list[Call] = []
@@ -53,6 +59,7 @@ class Tape(Cassette):
         self.redactor = redactor
         self.lock = threading.RLock()
         self._remedy = remedy
+        self._origins = origins
 
     def _load(self) -> None:
         held = self.held()
@@ -99,8 +106,19 @@ class Tape(Cassette):
             await asyncio.wrap_future(known)
 
     def passes(self, request: Request) -> bool:
-        """Whether it goes to a server of the program's own (`loopback_allowed`), of which a tape knows nothing."""
-        if not reachable(request.host or ""):
+        """Whether no tape knows of it: it asks no model, and goes to no endpoint of the profile or to a server of the
+        program's own (`loopback_allowed`).
+
+        Another thread's telemetry is sent while recording, and left to the guard in replay.
+        """
+        known: bool | None = getattr(request, "passes", None)
+        if known is None:
+            known = request.passes = self._passes(request)
+        return known
+
+    def _passes(self, request: Request) -> bool:
+        ours = self._origins is None or _origin(request) in self._origins
+        if ours and not reachable(request.host or ""):
             return False
         asked = canonical(request)
         return not completes(asked.method, asked.body) and not embeds(asked.path) and asked.key not in self.index
@@ -193,3 +211,9 @@ class Tape(Cassette):
             call = dataclasses.replace(call, item=item, purpose=purpose or self.purpose, repeated=repeated)
             self.calls.append(call)  # which no other thread can come between
             report(call)
+
+
+def _origin(request: Request) -> str:
+    """`HOST:PORT` of a request."""
+    parts = urlsplit(request.uri)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

@@ -74,7 +74,7 @@ class StagePlan:
     """Of the whole stage."""
 
     kept: int
-    """Calls that an unfinished recording holds already."""
+    """Calls that need not be made: an unfinished recording holds them, or the tape, of rows that there still are."""
 
     source: str
     """What the figures come from."""
@@ -158,7 +158,10 @@ def make_plan(recordings: TapePaths, stages: Iterable[str], live: bool, golden: 
     plans, asked = [], [recordings.graph[name] for name in stages]
     for stage in asked:
         used, source = _usage(recordings, golden, stage)
-        kept = min(begun.get(stage.name, 0), used.calls)
+        held = 0
+        if not live and not recordings.is_current(stage, golden.fingerprint):
+            held, used = _held(recordings, golden, stage, used)
+        kept = min(max(begun.get(stage.name, 0), held), used.calls)
         left = 1 - kept / used.calls if used.calls else 1.0
         job = _job(journal_path(recordings.path(stage.name))) if stage.tunes else ""
         seconds = (used.seconds or SECONDS_A_CALL * used.calls / profile.num_threads) * left
@@ -210,6 +213,25 @@ def usage(tape: Path) -> Usage:
         trained_tokens=max((int(body.get("trained_tokens") or 0) for body in bodies), default=0),
         seconds=math.fsum(i.seconds / i.in_flight for i in interactions),
     )
+
+
+def _held(recordings: TapePaths, golden: Golden, stage: Stage, used: Usage) -> tuple[int, Usage]:
+    """Calls of the stage's own tape for rows that there still are, and what it will have used with the new rows.
+
+    Nothing is held where the tape was made with other models than today's.
+    """
+    try:
+        recording = tape_format.read(recordings.path(stage.name))
+    except CassetteError:
+        return 0, used
+    models = [model.model for model in models_of(recordings.config.profile, stage.roles)]
+    rows = {str(row["id"]) for row in getattr(golden, stage.split)}
+    asked = [one.item for one in recording.interactions if one.item in rows and call_of(one)]
+    if recording.header.get("models") != models or not asked:
+        return 0, used
+    new = len(rows - set(asked))
+    more = used.asked[: round(new * len(asked) / len(set(asked)))]
+    return len(asked), dataclasses.replace(used, asked=(*used.asked, *more))
 
 
 def _usage(recordings: TapePaths, golden: Golden, stage: Stage) -> tuple[Usage, str]:

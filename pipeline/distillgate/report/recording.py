@@ -75,7 +75,7 @@ def _stage(stage: StagePlan) -> str:
     used = stage.usage
     parts = [f"{used.calls:,} calls", f"{used.prompt_tokens:,} + {used.completion_tokens:,} tokens"]
     if stage.kept:
-        parts.append(f"{stage.kept:,} calls kept of an unfinished recording")
+        parts.append(f"{stage.kept:,} of them are held already")
     if stage.job:
         parts.append(f"goes on with {stage.job}")
     elif used.trained_tokens:

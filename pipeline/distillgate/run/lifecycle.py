@@ -52,10 +52,12 @@ class Lifecycle:
         tell: Callable[[str], None] = lambda message: None,
         meter: Meter | None = None,
         live: tuple[str, ...] = (),
+        fresh: bool = False,
     ) -> None:
         """`tell` receives one-line progress messages while recording; `meter` counts it and keeps its budget.
 
-        `live` names evaluations that ask the endpoint instead of a tape and leave nothing behind.
+        `live` names evaluations that ask the endpoint instead of a tape and leave nothing behind; `fresh` asks anew
+        what a recording could take from other tapes of the task.
 
         Raises:
             StageError: `record` or `live` names no stage.
@@ -70,7 +72,7 @@ class Lifecycle:
             self.task.in_form(recipe.form)
         self.graph: Graph = load_graph(config)
         check_measurable(config, self.graph)
-        self.recordings = Recordings(config, self.task.name, self.graph, record, tell, meter, live)
+        self.recordings = Recordings(config, self.task.name, self.graph, record, tell, meter, live, fresh)
         self.ledger = Ledger(self.profile, self.graph)
         """What each stage that has run cost, from the calls on its tape."""
         self.headers: dict[str, dict[str, Any]] = {}
@@ -334,7 +336,7 @@ class Lifecycle:
             raise
         if stage.tunes:
             self.ledger.add_training(stage.name, result.tuning)
-            if stage.name in self.recordings.stages:
+            if stage.name in self.recordings.stages and "[secret:" not in result.tuning.tuned_model:
                 self._tuned.keep(self.task.name, self.profile.name, stage.name, result.tuning.tuned_model)
                 self.tuned_models.append(f"tuned model: {result.tuning.tuned_model} (kept in {self._tuned.path})")
         if stage.name in self.recordings.stages:

@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from distillgate.cassette.format import content_digest
+from distillgate.cassette.format import content_digest, read
 from distillgate.cassette.session import journal_path
 from distillgate.config import Config
+from distillgate.errors import CassetteError
 from distillgate.secrets.known import scrubbed
 from distillgate.stages.spec import Graph, Stage, models_of
 
@@ -55,6 +56,26 @@ class TapePaths:
     def remedy(self, *stages: str) -> str:
         """The command that records stages again, or all if none is named."""
         return " ".join(["distillgate record", *stages, f"--profile {self.config.profile.name}"])
+
+    def is_current(self, stage: Stage, data: str) -> bool:
+        """Whether the stage's tape is whole and was made of what there is now: data, models, seed and upstream."""
+        path = self.path(stage.name)
+        if not path.exists():
+            return False
+        try:
+            made, now = read(path).header, self.header(stage, data)
+        except CassetteError:
+            return False
+        names = ["data", "models", "upstream", *(["seed"] if stage.seeded else [])]
+        return all(made.get(name) == now[name] for name in names)
+
+    def has_same_upstream(self, stage: Stage) -> bool:
+        """Whether the stage's tape was built on the tapes that there are now."""
+        try:
+            upstream = read(self.path(stage.name)).header.get("upstream")
+        except CassetteError:
+            return False
+        return bool(upstream == {name: content_digest(self.path(name)) for name in stage.needs})
 
     def header(self, stage: Stage, data: str) -> dict[str, Any]:
         """The provenance of a tape made today; `data` is the fingerprint of the golden data."""

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distillgate.cassette.library import EMPTY, Library
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
-from distillgate.config import secret
+from distillgate.config import load_config, secret
 from distillgate.errors import CassetteError, ConfigError
 from distillgate.money.meter import Meter
 from distillgate.money.plan import estimate
@@ -42,8 +43,11 @@ class Recordings(TapePaths):
         tell: Callable[[str], None] = lambda message: None,
         meter: Meter | None = None,
         live: tuple[str, ...] = (),
+        fresh: bool = False,
     ) -> None:
         """`record` names the stages to record; those downstream of them follow. `tell` receives progress messages.
+
+        `fresh` asks everything anew, even what a tape of the task holds: see `library`.
 
         `live` names evaluations that run against the endpoint and leave nothing behind.
 
@@ -57,6 +61,7 @@ class Recordings(TapePaths):
         self.meter = meter or Meter(config.profile)
         """What this run has sent and spent."""
         self._tell = tell
+        self._fresh = fresh
 
     def key(self, model: Model, stage: str) -> str:
         """The key for a model's calls in a stage; in replay none is needed or read.
@@ -82,9 +87,12 @@ class Recordings(TapePaths):
                 yield tape
         elif name in self.stages and whole:
             self._tell(f"{name}: recording {path}")
-            with self._metered(stage, path, self.header(stage, data), self.begun.get(name, 0)) as tape:
+            library = self.library(stage, data)
+            kept = self.begun.get(name, 0)
+            with self._metered(stage, path, self.header(stage, data), kept, library) as tape:
                 yield tape
-            self._tell(f"{name}: {tape.sent} calls sent, {len(tape)} interactions in {path}")
+            reused = f", {library.given} answers of other recordings used again" if library.given else ""
+            self._tell(f"{name}: {tape.sent} calls sent{reused}, {len(tape)} interactions in {path}")
             if cut := self.meter.stages[name].cut_off:
                 self._tell(
                     f"{name}: {cut} answers were cut off at max_tokens and are recorded so; where that is not the "
@@ -94,15 +102,52 @@ class Recordings(TapePaths):
         else:
             self._must_lie_there(stage)
             redactor, settings = Redactor(remembered()), self.config
-            with replaying(path, self.remedy(name), whole, redactor, settings.programs, settings.libraries) as tape:
+            allowed = settings.programs, settings.libraries, self.origins
+            with replaying(path, self.remedy(name), whole, redactor, *allowed) as tape:
                 tape.purpose = stage.purpose
                 yield tape
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """`HOST:PORT` of all whose requests are recorded and replayed, whatever they ask."""
+        hosts = self.config.hosts
+        declared = {host if ":" in host else f"{host}:{port}" for host in hosts for port in (443, 80)}
+        return self.config.profile.origins | declared
+
+    def library(self, stage: Stage, data: str) -> Library:
+        """What a recording of the stage need not ask, because a tape of the task holds the answer to the same request.
+
+        Looked at are the tapes of this profile, and those of others that reach the same models at the same endpoints.
+        Nothing is reused where the stage's own tape is whole and was made of what there is now (data, models, seed,
+        upstream): to record such a stage again is to ask again. Nor with `fresh`. What a tuned model said is reused for
+        the very job that made it alone, whatever the model is called.
+        """
+        if self._fresh or self.is_current(stage, data):
+            return EMPTY
+        own = self.path(stage.name)
+        if any(self.graph[name].tunes for name in stage.needs):
+            return Library((), own) if own.exists() and self.has_same_upstream(stage) else EMPTY
+        profiles = [self.config.profile.name, *(name for name in self.config.profiles if self._reaches_the_same(name))]
+        found = [self.of_profile(profile, name) for profile in profiles for name in self.graph]
+        others = (path for path in dict.fromkeys(found) if path != own and path.exists())
+        return Library(others, own if own.exists() else None)
+
+    def _reaches_the_same(self, profile: str) -> bool:
+        try:
+            other = load_config(self.config.root, profile, self.config.chosen).profile
+        except ConfigError:
+            return False
+        own = {model.model: model.api_base for model in self.config.profile.models.values()}
+        theirs = {model.model: model.api_base for model in other.models.values()}
+        return all(theirs[name] == own[name] for name in own.keys() & theirs.keys())
+
     @contextmanager
-    def _metered(self, stage: Stage, path: Path, header: dict[str, Any], kept: int = 0) -> Iterator[TapeRecorder]:
+    def _metered(
+        self, stage: Stage, path: Path, header: dict[str, Any], kept: int = 0, library: Library = EMPTY
+    ) -> Iterator[TapeRecorder]:
         self.meter.begin(stage.name, kept)
         try:
-            with recording(path, header, Redactor(remembered()), self.meter) as tape:
+            with recording(path, header, Redactor(remembered()), self.meter, library, self.origins) as tape:
                 tape.purpose = stage.purpose
                 yield tape
         finally:

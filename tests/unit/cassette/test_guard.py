@@ -5,12 +5,14 @@ import http.client
 import os
 import re
 import socket
+import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
 import pytest
+from distillgate.calls import scope
 from distillgate.cassette.guard import guarded
 from distillgate.errors import NetworkBlockedError
 
@@ -115,10 +117,25 @@ def test_an_attempt_is_stopped_and_named(attempt, host):
         attempt()
 
 
-@pytest.mark.parametrize("attempt", [connect, in_a_thread, on_an_event_loop])
+def in_a_thread_for_an_item():
+    def run():
+        with suppress(NetworkBlockedError), scope("item-1"):
+            connect()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("attempt", [connect, in_a_thread_for_an_item, on_an_event_loop])
 def test_a_swallowed_attempt_is_raised_on_leaving(attempt):
     with pytest.raises(NetworkBlockedError, match=re.escape("127.0.0.1:9")), guarded(), suppress(Exception):
         attempt()
+
+
+def test_an_attempt_of_anothers_thread_is_stopped_and_fails_nobody_else():
+    with guarded(), suppress(Exception):
+        in_a_thread()
 
 
 def test_the_first_of_several_attempts_is_named():

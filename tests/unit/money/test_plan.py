@@ -16,7 +16,10 @@ from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Stage
 
 TODAY = datetime.date(2026, 11, 25)
 GOLDEN = SimpleNamespace(
-    train=[{"id": "a", "text": "word " * 40}] * 6, dev=[{"id": "b", "text": "word"}] * 4, test=[{"id": "c"}] * 2
+    fingerprint="sha256:0",
+    train=[{"id": "a", "text": "word " * 40}] * 6,
+    dev=[{"id": "b", "text": "word"}] * 4,
+    test=[{"id": "c"}] * 2,
 )
 USAGES = {}
 """Tape → what it used; stands in for reading tapes."""

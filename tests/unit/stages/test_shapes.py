@@ -91,14 +91,14 @@ def make(tmp_path, monkeypatch):
         def lifecycle(self, *record, **options):
             return Lifecycle(load_config(tmp_path), record=record, **options)
 
-        def recorded(self, task, endpoint=None, **tables):
+        def recorded(self, task, endpoint=None, fresh=False, **tables):
             """The lifecycle with all its stages recorded, and the endpoint."""
             endpoint = endpoint or Endpoint()
             endpoint.script = endpoint.script or shapes.reply
             with served(endpoint):
                 self(task, endpoint.url, **tables)
                 shapes.Retrieving.base = endpoint.url
-                made = self.lifecycle(*self.lifecycle().graph)
+                made = self.lifecycle(*self.lifecycle().graph, fresh=fresh)
                 for stage in made.graph:
                     made.result(stage)
             return made, endpoint
@@ -263,7 +263,7 @@ def test_without_an_optimizer_the_plain_teacher_stands_for_the_teacher_and_teach
 def test_a_saved_program_is_the_teacher_and_costs_nothing(make):
     recorded, _ = make.recorded(shaped(shapes.Plain), project='optimizer = "shaped:own"', own=own)
     instructions = recorded.result("optimize").predictors()[0].signature.instructions
-    again, endpoint = make.recorded(shaped(shapes.Plain), project='optimizer = "saved"')
+    again, endpoint = make.recorded(shaped(shapes.Plain), project='optimizer = "saved"', fresh=True)
     assert again.graph.names == ("teacher", "optimized", "traces", "student", "distill", "distilled")
     assert any(instructions in json.dumps(body) for body in endpoint.bodies if body)
     assert not again.recordings.orphans
