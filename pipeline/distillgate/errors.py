@@ -35,6 +35,10 @@ class CassetteMissError(CassetteError):
     """A request was made in replay that the cassette does not hold."""
 
 
+class MisfitError(CassetteError):
+    """A tape was made of other data, models or upstream recordings than there are now."""
+
+
 class UnusedInteractionsError(CassetteError):
     """A replay ended before it had asked for everything on its cassette."""
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from distillgate.calls import scope
 from distillgate.cassette.guard import guarded
 from distillgate.cassette.tape import Tape
-from distillgate.errors import AbsentStageError, ConfigError, GoldenDataError, NotMeasuredError, StageError
+from distillgate.errors import (
+    AbsentStageError,
+    ConfigError,
+    DistillgateError,
+    GoldenDataError,
+    NotMeasuredError,
+    StageError,
+)
 from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
 from distillgate.money.meter import Meter, call_errors, way_out
@@ -85,7 +92,7 @@ class Lifecycle:
         """What to tell at the end of a recording: whole names of the models that it tuned, which no tape holds."""
         self.tell = tell
         self._tuned = TunedModels(config.root)
-        self._stopped: dict[str, StageError] = {}
+        self._stopped: dict[str, DistillgateError] = {}
         self._checked = False
 
     @cached_property
@@ -304,10 +311,10 @@ class Lifecycle:
         )
 
     def _run(self, stage: Stage) -> Any:
-        for name in stage.needs:
-            self.result(name)
         if stage.name in self._stopped:  # it would stop at the same call again, after the same waits
             raise self._stopped[stage.name]
+        for name in stage.needs:
+            self.result(name)
         from distillgate.stages.runtime import prepared
 
         try:
@@ -331,7 +338,7 @@ class Lifecycle:
                 "What was recorded is kept; the same command goes on from there"
             )
             raise self._stopped[stage.name] from error
-        except StageError as error:
+        except DistillgateError as error:  # a miss as well: the same would come of it for each test that asks
             self._stopped[stage.name] = error
             raise
         if stage.tunes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,25 @@ class TapePaths:
             return False
         names = ["data", "models", "upstream", *(["seed"] if stage.seeded else [])]
         return all(made.get(name) == now[name] for name in names)
+
+    def misfit(self, stage: Stage, made: Mapping[str, Any], data: str) -> str:
+        """Why a tape, by its header, does not belong to what there is now, and the way out; empty if it does."""
+        now, again = self.header(stage, data), self.remedy(stage.name)
+        if made.get("data") != data:
+            return (
+                f"the golden data changed since {stage.name} was recorded (then {made.get('data')}, now {data}). If it "
+                f"was by mistake: git restore {self.config.golden.name}; else: {again}, which asks for new rows alone"
+            )
+        if made.get("models") != now["models"]:
+            then, named = (", ".join(map(str, header.get("models") or ())) for header in (made, now))
+            return f"{stage.name} was recorded with {then}, but the profile now names {named}. Then: {again}"
+        if stage.seeded and made.get("seed") != now["seed"]:
+            return f"{stage.name} was recorded with seed {made.get('seed')}, now it is {now['seed']}. Then: {again}"
+        built_on = made.get("upstream")
+        for name, digest in now["upstream"].items():
+            if not isinstance(built_on, Mapping) or built_on.get(name) != digest:
+                return f"{stage.name} was built on another recording of {name} than the present one. Then: {again}"
+        return ""
 
     def has_same_upstream(self, stage: Stage) -> bool:
         """Whether the stage's tape was built on the tapes that there are now."""

@@ -12,7 +12,7 @@ from distillgate.cassette.library import EMPTY, Library
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
 from distillgate.config import load_config, secret
-from distillgate.errors import CassetteError, ConfigError
+from distillgate.errors import CassetteError, ConfigError, MisfitError
 from distillgate.money.meter import Meter
 from distillgate.money.plan import estimate
 from distillgate.run.paths import TapePaths
@@ -104,6 +104,8 @@ class Recordings(TapePaths):
             redactor, settings = Redactor(remembered()), self.config
             allowed = settings.programs, settings.libraries, self.origins
             with replaying(path, self.remedy(name), whole, redactor, *allowed) as tape:
+                if whole and (why := self.misfit(stage, tape.header, data)):
+                    raise MisfitError(f"the recordings do not belong together: {why}")
                 tape.purpose = stage.purpose
                 yield tape
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from dspy.teleprompt.bootstrap_trace import bootstrap_trace_data
@@ -31,7 +30,6 @@ def collect(context: Context) -> tuple[Trace, ...]:
     teacher = named(context.cast(teacher_of(context), TEACHER))
     rows = Rows(context.task.program(), adapter())
     accepts = passes(context)
-    logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
     with watched(context, train):
         rows.check_predictors(probe(context, teacher, train[0], accepts))
         found = bootstrap_trace_data(teacher, train, metric=accepts, num_threads=context.num_threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import time
@@ -68,7 +67,6 @@ def distill(context: Context) -> Distillation:
         exclude_demos=True,
         num_threads=1,
     )
-    logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
     try:
         teacher = _recalled(context.cast(program, role), chosen)
         tuned = optimizer.compile(student, trainset=[trace.example for trace in chosen], teacher=teacher)

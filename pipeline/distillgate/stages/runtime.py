@@ -13,6 +13,7 @@ from unittest import mock
 
 import dspy
 import orjson
+import tqdm
 from dspy.clients.cache import Cache
 from dspy.teleprompt import BootstrapFinetune, MIPROv2
 from dspy.utils.callback import BaseCallback
@@ -67,14 +68,12 @@ def prepared(task: Task) -> Iterator[None]:
     DSPy's caches would hide calls from the tape, whoever made the LM or Embedder: they are off in the whole process.
     """
     prove_hooks()
-    logger = logging.getLogger("dspy")
-    level, cache = logger.level, vars(dspy).get("cache")
+    cache = vars(dspy).get("cache")
     adapter = {"adapter": task.adapter()} if task.adapter else {}
     with ExitStack() as stack:
         stack.enter_context(dspy.context(lm=None, disable_history=True, max_errors=1, callbacks=[], **adapter))
         stack.enter_context(warnings.catch_warnings())
-        stack.callback(logger.setLevel, level)
-        logger.setLevel(logging.ERROR)
+        stack.enter_context(_quiet())
         dspy.cache = Cache(enable_disk_cache=False, enable_memory_cache=False, disk_cache_dir=None)
         # without an own attribute, DSPy builds its cache when it is first asked for
         stack.callback(lambda: vars(dspy).pop("cache", None) if cache is None else setattr(dspy, "cache", cache))
@@ -83,6 +82,27 @@ def prepared(task: Task) -> Iterator[None]:
         stack.enter_context(mock.patch.object(Unbatchify, "__call__", lambda self, item: self.batch_fn([item])[0]))
         stack.enter_context(mock.patch.object(Unbatchify, "__deepcopy__", lambda self, memo: self, create=True))
         yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """DSPy logs every answer that does not parse, and draws bars: what matters of that is in the results."""
+    names = [name for name in logging.root.manager.loggerDict if name == "dspy" or name.startswith("dspy.")]
+    loggers = [logging.getLogger(name) for name in ("dspy", *names)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    drawing = tqdm.tqdm.__init__
+
+    def undrawn(self: Any, *arguments: Any, **options: Any) -> None:
+        drawing(self, *arguments, **(options | {"disable": True}))
+
+    try:
+        with mock.patch.object(tqdm.tqdm, "__init__", undrawn):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def adapter() -> dspy.Adapter:

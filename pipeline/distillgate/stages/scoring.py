@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -86,7 +85,6 @@ def _answers(
     asked = _Asked(context, program)
     rows = [dspy.Example(example=example).with_inputs("example") for example in examples]
     runner = Evaluate(devset=rows, metric=lambda row, prediction: 0.0, num_threads=num_threads, max_errors=1)
-    logging.getLogger("dspy.evaluate.evaluate").setLevel(logging.WARNING)
     try:
         outcome = runner(asked)
     except Exception as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -83,7 +82,6 @@ def optimize(context: Context) -> dspy.Module:
     train, dev = context.examples("train"), context.examples("dev")
     _check(context.config, task, train)
     program = context.cast(task.program(), TEACHER)
-    logging.getLogger("dspy.teleprompt").setLevel(logging.WARNING)
     with warnings.catch_warnings(), watched(context, [*dev, *train]):
         warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
         probe(context, program, context.examples(OPTIMIZERS[name].probed if name in OPTIMIZERS else "dev")[0])

@@ -26,6 +26,9 @@ T = TypeVar("T")
 REGISTERED = pytest.StashKey[set[str]]()
 """Names of the fixtures and markers of stages that pytest knows."""
 
+LINE = 100
+"""Characters of an error's first line that a test repeats."""
+
 MARKERS = {
     "retention": "what the student keeps of the teacher's quality",
     "cost": "what an item costs, and what is saved",
@@ -91,7 +94,8 @@ def _of(stage: Stage) -> Callable[[Lifecycle], Any]:
 def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     """Run `compute`; our own errors fail the test with their message and no traceback.
 
-    What the profile does without skips instead.
+    A story is told once: further tests that the same error blocks say so in a line. What the profile does without skips
+    instead.
     """
     try:
         return compute()
@@ -99,7 +103,12 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
         error = caught  # reported below, outside of the handler, so that no traceback is chained to it
     if isinstance(error, AbsentStageError):
         pytest.skip(str(error))
-    pytest.fail(f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}", pytrace=False)
+    story = f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}"
+    if getattr(error, "told", False):
+        first = story.partition("\n")[0]
+        story = f"blocked, as told above: {first if len(first) <= LINE else f'{first[:LINE]} …'}"
+    error.told = True  # type: ignore[attr-defined]
+    pytest.fail(story, pytrace=False)
 
 
 @pytest.fixture(scope="module")
