@@ -92,7 +92,10 @@ class Lifecycle:
         """What to tell at the end of a recording: whole names of the models that it tuned, which no tape holds."""
         self.tell = tell
         self._tuned = TunedModels(config.root)
-        self._stopped: dict[str, DistillgateError] = {}
+        self.stopped: dict[str, DistillgateError] = {}
+        """Why stages that were asked for have no result."""
+        self.told: set[str] = set()
+        """The causes of failures that were told in this process."""
         self._checked = False
 
     @cached_property
@@ -311,8 +314,8 @@ class Lifecycle:
         )
 
     def _run(self, stage: Stage) -> Any:
-        if stage.name in self._stopped:  # it would stop at the same call again, after the same waits
-            raise self._stopped[stage.name]
+        if stage.name in self.stopped:  # it would stop at the same call again, after the same waits
+            raise self.stopped[stage.name]
         for name in stage.needs:
             self.result(name)
         from distillgate.stages.runtime import prepared
@@ -332,14 +335,14 @@ class Lifecycle:
                 self.headers[stage.name] = dict(tape.header)
                 self.ledger.add(stage.name, tape.calls, len(getattr(self.golden, stage.split)))
         except call_errors() as error:
-            self._stopped[stage.name] = StageError(
+            self.stopped[stage.name] = StageError(
                 f"stage {stage.name!r} stopped at a call that failed: "
                 f"{str(error).rstrip()}{way_out(self.profile, error)} "
                 "What was recorded is kept; the same command goes on from there"
             )
-            raise self._stopped[stage.name] from error
+            raise self.stopped[stage.name] from error
         except DistillgateError as error:  # a miss as well: the same would come of it for each test that asks
-            self._stopped[stage.name] = error
+            self.stopped[stage.name] = error
             raise
         if stage.tunes:
             self.ledger.add_training(stage.name, result.tuning)

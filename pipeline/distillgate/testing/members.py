@@ -37,6 +37,9 @@ class Member:
     updated: list[str] = field(default_factory=list)
     """What `--distill-update-golden` accepted."""
 
+    stopped: set[str] = field(default_factory=set)
+    """Stages that were asked for and have no result, in any process."""
+
     @property
     def root(self) -> Path:
         """The project's folder."""

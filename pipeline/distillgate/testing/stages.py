@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -25,9 +25,6 @@ T = TypeVar("T")
 
 REGISTERED = pytest.StashKey[set[str]]()
 """Names of the fixtures and markers of stages that pytest knows."""
-
-LINE = 100
-"""Characters of an error's first line that a test repeats."""
 
 MARKERS = {
     "retention": "what the student keeps of the teacher's quality",
@@ -94,8 +91,7 @@ def _of(stage: Stage) -> Callable[[Lifecycle], Any]:
 def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     """Run `compute`; our own errors fail the test with their message and no traceback.
 
-    A story is told once: further tests that the same error blocks say so in a line. What the profile does without skips
-    instead.
+    A story is told once: further tests with the same cause are `Blocked`. What the profile does without skips instead.
     """
     try:
         return compute()
@@ -104,11 +100,30 @@ def result_of(lifecycle: Lifecycle, compute: Callable[[], T]) -> T:
     if isinstance(error, AbsentStageError):
         pytest.skip(str(error))
     story = f"{'cassette miss: ' if isinstance(error, CassetteMissError) else ''}{error}"
-    if getattr(error, "told", False):
-        first = story.partition("\n")[0]
-        story = f"blocked, as told above: {first if len(first) <= LINE else f'{first[:LINE]} …'}"
-    error.told = True  # type: ignore[attr-defined]
+    # a changed prompt is missed on several tapes: what they have in common is the difference
+    cause = "\n".join(story.split("\n")[1:-1]) if isinstance(error, CassetteMissError) else story
+    if cause in lifecycle.told:
+        raise Blocked(story.partition("\n")[0], pytrace=False)
+    lifecycle.told.add(cause)
     pytest.fail(story, pytrace=False)
+
+
+class Blocked(pytest.fail.Exception):  # type: ignore[name-defined]
+    """The failure of a test by what another one has told already."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note on the report of a blocked test that it is one, for the process that shows it."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, Blocked):
+        report.blocked = True  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """A blocked test fails the run; its story is told once, where the first test met its cause."""
+    return ("blocked", "B", "BLOCKED") if getattr(report, "blocked", False) else None
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ import pytest
 from distillgate.calls import Call
 from distillgate.checks.profile import check_files, finding_line
 from distillgate.errors import DistillgateError
+from distillgate.money.plan import make_plan
 from distillgate.report.gather import gathered, summarised
 from distillgate.report.publishing import append_to_job_summary, write_json, write_report
 from distillgate.report.run import Run
 from distillgate.report.table import ending
 from distillgate.results.gates import Verdict
+from distillgate.results.numbers import dollars
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
@@ -41,6 +44,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.getoption("distill_report") and not any(lifecycle.scorecards for _, lifecycle in asked) and loud:
         terminalreporter.write_line("no page: no stage was evaluated")
     for one, lifecycle in asked:
+        one.stopped.update(lifecycle.stopped)
         _end(terminalreporter, config, one, lifecycle, lifecycle.task.name if len(asked) > 1 else "")
 
 
@@ -49,6 +53,8 @@ def _end(
 ) -> None:
     if missing := [stage for stage in lifecycle.recordings.stages if stage not in lifecycle.results]:
         terminalreporter.write_line(f"not recorded: {', '.join(missing)} (not reached, or no selected test needs it)")
+    if one.stopped and config.get_verbosity() >= 0:
+        terminalreporter.write_line(scrubbed(_way_on(lifecycle, one.stopped)), yellow=True)
     run = summarised(lifecycle, one.verdicts) if lifecycle.scorecards else None
     if config.get_verbosity() >= 0:
         _show(terminalreporter, lifecycle, run, called)
@@ -72,6 +78,21 @@ def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: 
     if run is not None:
         terminalreporter.section(f"distillation of {called}" if called else "distillation", sep="-")
         terminalreporter.write(scrubbed(ending(run)))
+
+
+def _way_on(lifecycle: Lifecycle, stopped: Iterable[str]) -> str:
+    """One line: which stages have no result, and what it would take to record them and what builds on them."""
+    named = [stage for stage in lifecycle.graph if stage in set(stopped)]
+    again = lifecycle.recordings.remedy(*named)
+    try:
+        every = lifecycle.graph.with_downstream(named)
+        today = datetime.datetime.now(datetime.UTC).date()
+        plan = make_plan(lifecycle.recordings, every, False, lifecycle.golden, today)
+        calls = sum(stage.left for stage in plan.stages)
+        takes = f" (about {calls:,} calls, {dollars(plan.dollars)})"
+    except DistillgateError:
+        takes = ""
+    return f"no result: {', '.join(named)}. If the change is intended: {again}{takes}"
 
 
 def _publish(
@@ -104,6 +125,7 @@ class Handover:
     training: dict[str, TuningReport]
     verdicts: dict[str, Verdict]
     updated: list[str]
+    stopped: list[str]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -121,6 +143,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             lifecycle.ledger.training,
             one.verdicts,
             one.updated,
+            list(lifecycle.stopped),
         )
         for one, lifecycle in ran(config)
     }
@@ -136,6 +159,7 @@ def take(config: pytest.Config, content: bytes) -> None:
         take_over(lifecycle_of(config, one), found)
         one.verdicts.update(found.verdicts)
         one.updated.extend(found.updated)
+        one.stopped.update(found.stopped)
 
 
 def take_over(lifecycle: Lifecycle, handed: Handover) -> None:

@@ -44,7 +44,7 @@ def test_it_shows_what_was_recorded_and_what_is_asked_now():
 def test_it_shows_a_prompt_line_by_line():
     now = asking("Label the news.\nUse one of six words.\nBe brief.")
     then = asking("Label the news.\nUse one of five words.\nBe brief.")
-    assert changed(explained(now, then)) == ["-    Use one of five words.", "+    Use one of six words."]
+    assert changed(explained(now, then)) == ["-    Use one of «five» words.", "+    Use one of «six» words."]
 
 
 @pytest.mark.parametrize(
