@@ -12,7 +12,7 @@ def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
     result.assert_outcomes(failed=1, deselected=5)
     result.stdout.re_match_lines(
         [
-            r"gate teacher_accuracy FAILED: [\d.]+ % \(must be ≥ 0\.99; n = 12, 95 % interval [\d.]+ % to [\d.]+ %\)",
+            r"gate teacher_accuracy FAILED: [\d.]+ % \(must be ≥ 99 %; n = 12, 95 % interval [\d.]+ % to [\d.]+ %\)",
             r"first of \d+ misses:",
             r'  news-test-\d+ \((easy|hard), "\S+( \S+){7} …"\): expected \w+, got \w+',
         ],
@@ -22,7 +22,7 @@ def test_a_missed_gate_tells_its_story_and_no_traceback(project, settings):
     result.stdout.no_fnmatch_line("*During handling*")
     numbers = {p.get("name"): p.get("value") for p in ET.parse(project.path / "junit.xml").iter("property")}
     assert numbers["teacher_accuracy.n"] == "12"
-    assert numbers["teacher_accuracy.bound"] == "≥ 0.99"
+    assert numbers["teacher_accuracy.bound"] == "≥ 99 %"
     assert 0 < float(numbers["teacher_accuracy.value"]) < 0.99
 
 

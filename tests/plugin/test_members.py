@@ -51,7 +51,7 @@ EVERYWHERE = [
 def test_each_project_of_a_monorepo_is_judged_by_its_own_settings(monorepo, where, workers):
     result = monorepo.runpytest(*where, "-n", workers, "-k", "retention or test_")
     result.assert_outcomes(passed=5, failed=1, deselected=None if workers == "2" else 20)
-    result.stdout.fnmatch_lines(["*gate retention FAILED: *must be ≥ 1.5*"])
+    result.stdout.fnmatch_lines(["*gate retention FAILED: *must be ≥ 150 %*"])
     failed = re.findall(r"FAILED (\S+)", result.stdout.str())
     assert set(failed) == {"services/two/pyproject.toml::gate[retention]"}
     assert result.stdout.str().count("- distillation of news -") == 2

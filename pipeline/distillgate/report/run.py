@@ -189,4 +189,10 @@ def decide(
         some = f"{len(unmeasured)} of {len(unmeasured) + len(verdicts)} gates" if unmeasured else "gates"
         return Decision("open", f"Not decided: {some} not measured", (*kept, *left))
     gates = "its gate holds" if len(verdicts) == 1 else f"all {len(verdicts)} gates hold"
-    return Decision("yes", f"Yes: the student may replace the teacher, {gates}", kept)
+    return Decision("yes", f"Yes: the student may replace the teacher, {gates}{uncertain(verdicts)}", kept)
+
+
+def uncertain(verdicts: Sequence[Verdict]) -> str:
+    """Of gates that hold, how many do not surely, and how many items would decide; empty where all surely do."""
+    needed = [items for verdict in verdicts if (items := verdict.needed) is not None and items > verdict.n]
+    return f", {len(needed)} not certainly: about {max(needed):,} items would decide" if needed else ""

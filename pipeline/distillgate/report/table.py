@@ -121,7 +121,9 @@ def _lines(run: Run) -> list[str]:
             f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
         )
         test = NONE if math.isnan(compared.mcnemar) else f"McNemar p = {probability(compared.mcnemar)}; "
-        lines.append(f"{test.removeprefix(NONE)}{compared.tier.name}: {compared.tier.advice}")
+        # what the tier advises is the gates' to decide
+        advice = f": {compared.tier.advice}" if run.decision.state == "yes" or not run.verdicts else ""
+        lines.append(f"{test.removeprefix(NONE)}retention is {compared.tier.name}{advice}")
     lines += economics_lines(run)
     if run.scorecards:
         alone = min(card.latency.n for card in run.scorecards.values())

@@ -9,13 +9,16 @@ from typing import Literal, Protocol
 
 from distillgate.config import Config, Gate
 from distillgate.errors import AbsentStageError, ConfigError, NotMeasuredError, PriceError
-from distillgate.results.comparison import Comparison
-from distillgate.results.numbers import decimal, percent, points, ratio, span
+from distillgate.results.comparison import TIERS, Comparison
+from distillgate.results.numbers import decimal, dollars, percent, points, ratio, seconds, share, span, times
 from distillgate.results.scorecard import ItemResult, Scorecard
 from distillgate.results.statistics import Interval, Mean, Rate, items_needed
 
 SHOWN = 5
 """Missed items that a verdict lists."""
+
+WORTH_MENDING = 0.89
+"""A retention whose tier says how to distil better, and not that the student may replace the teacher."""
 
 State = Literal["holds", "FAILED", "UNDERPOWERED"]
 
@@ -63,6 +66,9 @@ class Verdict:
     judged: str = ""
     """The judge that the value rests on, and how far it agrees with people; empty where it rests on none."""
 
+    unit: Callable[[float], str] = share
+    """Writes a bound in the unit of the value."""
+
     @property
     def state(self) -> State:
         """FAILED if the value is out of bounds or nan; UNDERPOWERED if only its interval is and must not be."""
@@ -86,9 +92,9 @@ class Verdict:
 
     @property
     def bound(self) -> str:
-        """The bound as it reads: `≥ 0.9`, `≤ 0.25`."""
-        low = [] if self.gate.minimum is None else [f"≥ {self.gate.minimum:g}"]
-        sides = " and ".join(low + ([] if self.gate.maximum is None else [f"≤ {self.gate.maximum:g}"]))
+        """The bound as it reads, in the unit of the value: `≥ 90 %`, `≤ 0.25×`."""
+        limits = (("≥", self.gate.minimum), ("≤", self.gate.maximum))
+        sides = " and ".join(f"{sign} {self.unit(limit)}" for sign, limit in limits if limit is not None)
         return f"surely {sides}" if self.gate.sure else sides
 
     def __str__(self) -> str:
@@ -226,7 +232,7 @@ def _retention(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     value, limits = compared.retention, compared.retention_interval
     shown, interval, lost = _share(bound, value), span(limits), _lost(compared, measured)
-    return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
+    return Verdict(bound, value, compared.n, shown, limits, interval, lost, _mend(compared))
 
 
 @gate("non_inferiority", roles=("teacher", "student"), difference=True, marker="retention")
@@ -234,7 +240,7 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     value, limits = compared.difference, compared.difference_interval
     shown, interval, lost = points(value), span(limits, points), _lost(compared, measured)
-    return Verdict(bound, value, compared.n, shown, limits, interval, lost, compared.tier.advice)
+    return Verdict(bound, value, compared.n, shown, limits, interval, lost, _mend(compared), unit=points)
 
 
 @gate("cost_reduction", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="cost")
@@ -253,7 +259,9 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
             f"{bound.name} is not measured: {compared.student.stage} costs nothing, because it makes no calls or its "
             "price is 0; mend the price, or take the gate out of [tool.distillgate.gates]"
         )
-    return Verdict(bound, compared.cost_reduction, compared.n, ratio(compared.cost_reduction))
+    sides = f"teacher {dollars(compared.teacher_cost)}, student {dollars(compared.student_cost)} per 1,000 items"
+    shown = f"{ratio(compared.cost_reduction)}, {sides}"
+    return Verdict(bound, compared.cost_reduction, compared.n, shown, unit=times)
 
 
 @gate("latency_ratio", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="latency")
@@ -266,7 +274,9 @@ def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
                 f"{card.stage} again, with alone above 0 in the profile"
             )
     n = min(compared.teacher.latency.n, compared.student.latency.n)
-    return Verdict(bound, compared.latency_ratio, n, ratio(compared.latency_ratio))
+    teacher, student = (seconds(card.latency.p50) for card in (compared.teacher, compared.student))
+    sides = f"teacher {teacher}, student {student} at the median"
+    return Verdict(bound, compared.latency_ratio, n, f"{ratio(compared.latency_ratio)}, {sides}", unit=times)
 
 
 def _secondary(bound: Gate, measured: Measured) -> Verdict:
@@ -281,6 +291,12 @@ def _secondary(bound: Gate, measured: Measured) -> Verdict:
     lowest = sorted(short, key=lambda item: item.secondary[bound.name])
     misses = [f"{_named(item, measured)}: {decimal(item.secondary[bound.name])}" for item in lowest]
     return _of_estimate(bound, card.secondary[bound.name], misses)
+
+
+def _mend(compared: Comparison) -> str:
+    """What to do where a student that keeps so much does not keep enough."""
+    kept = min(compared.retention, WORTH_MENDING)
+    return next((tier.advice for tier in TIERS if kept >= tier.floor), TIERS[-1].advice)
 
 
 def _of_estimate(bound: Gate, estimate: Rate | Mean, misses: Iterable[str]) -> Verdict:

@@ -105,3 +105,13 @@ def probability(value: float) -> str:
 def span(limits: tuple[float, float], render: Callable[[float], str] = percent) -> str:
     """An interval, each end as `render` writes it: `84.1 % to 92.6 %`."""
     return NONE if any(map(math.isnan, limits)) else f"{render(limits[0])} to {render(limits[1])}"
+
+
+def share(value: float) -> str:
+    """A bound on a share, as short as it is exact: `90 %`, `92.5 %`."""
+    return f"{100 * value:.6g} %"
+
+
+def times(value: float) -> str:
+    """A bound on a ratio, as short as it is exact: `5×`, `0.25×`."""
+    return f"{value:.6g}×"

@@ -59,8 +59,8 @@ def test_a_miss_shows_the_nearest_request_as_a_diff(tape_path, teacher, ask):
         ask(teacher(), "sport")
     lines = str(error.value).splitlines()
     assert [line for line in lines if re.match(r"[-+]\w", line)] == [
-        '-messages[0].content: "Say something about `[[ ## sports ## ]]`"',
-        '+messages[0].content: "Say something about `[[ ## sport ## ]]`"',
+        '-messages[0].content: "Say something about `[[ ## «sports» ## ]]`"',
+        '+messages[0].content: "Say something about `[[ ## «sport» ## ]]`"',
     ]
 
 

@@ -78,7 +78,7 @@ def test_it_compares_with_requests_for_the_same_path_only():
 
 def test_a_long_difference_is_cut_and_says_by_how_much():
     lines = explained(asking("\n".join(["new"] * 100)), asking("\n".join(["old"] * 100)))
-    assert lines[1 + MOST_LINES] == "… 165 more lines"
+    assert lines[1 + MOST_LINES] == "… 190 more lines"
 
 
 def test_a_path_without_recordings_lists_those_with_some():

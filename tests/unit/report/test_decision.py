@@ -50,7 +50,7 @@ def test_a_terminal_shows_decision_table_and_gates_within_a_hundred_columns():
     shown = ending(replace(RUN, verdicts=(*RUN.verdicts, long)))
     assert shown.startswith("Not decided: ")
     assert max(map(len, shown.splitlines())) <= 100
-    assert "gate retention holds: 97.0 % (must be ≥ 0.9; " in shown
+    assert "gate retention holds: 97.0 % (must be ≥ 90 %; " in shown
     assert "not measured: cost_reduction (no price)" in shown
 
 

@@ -28,7 +28,7 @@ def test_the_command_writes_page_and_markdown_and_names_the_page(project, capsys
 def test_the_command_without_a_name_shows_decision_table_and_gates(project, capsys):
     assert main([]) == 0
     said = capsys.readouterr().out
-    assert "gate retention holds: 100.0 % (must be ≥ 0.9" in said
+    assert "gate retention holds: 100.0 % (must be ≥ 90 %" in said
     assert max(map(len, said.splitlines())) <= 100
     assert not (project / "report").exists()
 

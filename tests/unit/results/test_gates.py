@@ -10,6 +10,7 @@ from distillgate.project import find_root
 from distillgate.results import gates
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import GATES, Verdict, measure
+from distillgate.results.numbers import points, share, times
 
 from tests.cards import graded, marked
 
@@ -76,26 +77,28 @@ def test_a_value_passes_within_its_bounds(minimum, maximum, value, passed):
 
 
 @pytest.mark.parametrize(
-    ("gate", "text"),
+    ("gate", "unit", "text"),
     [
-        (Gate("g", minimum=0.9), "≥ 0.9"),
-        (Gate("g", maximum=0.25), "≤ 0.25"),
-        (Gate("g", 0.2, 5.0), "≥ 0.2 and ≤ 5"),
+        (Gate("g", minimum=0.9), share, "≥ 90 %"),
+        (Gate("g", maximum=0.005), share, "≤ 0.5 %"),
+        (Gate("g", maximum=0.25), times, "≤ 0.25×"),
+        (Gate("g", 0.2, 5.0), times, "≥ 0.2× and ≤ 5×"),
+        (Gate("g", margin=0.05), points, "surely ≥ -5.0 pp"),
     ],
 )
-def test_a_bound_reads_as_it_is_checked(gate, text):
-    assert Verdict(gate, 0.3, 240, "").bound == text
+def test_a_bound_reads_in_the_unit_of_its_value(gate, unit, text):
+    assert Verdict(gate, 0.3, 240, "", unit=unit).bound == text
 
 
 def test_a_held_gate_names_no_misses():
     verdict = Verdict(Gate("retention", 0.9), 0.975, 240, "97.5 %", (0.95, 0.99), "95.0 % to 99.0 %", ("item-1",))
-    assert str(verdict) == "gate retention holds: 97.5 % (must be ≥ 0.9; n = 240, 95 % interval 95.0 % to 99.0 %)"
+    assert str(verdict) == "gate retention holds: 97.5 % (must be ≥ 90 %; n = 240, 95 % interval 95.0 % to 99.0 %)"
 
 
 def test_a_missed_gate_lists_the_first_five_misses_and_counts_all():
     verdict = Verdict(Gate("retention", 0.9), 0.5, 12, "50.0 %", misses=tuple(f"item-{n}" for n in range(6)))
     assert str(verdict).splitlines() == [
-        "gate retention FAILED: 50.0 % (must be ≥ 0.9; n = 12)",
+        "gate retention FAILED: 50.0 % (must be ≥ 90 %; n = 12)",
         "first of 6 misses:",
         *[f"  item-{n}" for n in range(5)],
     ]
@@ -156,8 +159,14 @@ def test_a_share_is_shown_in_percent_with_its_interval(name):
     assert " % to " in verdict.interval
 
 
-@pytest.mark.parametrize(("name", "shown"), [("cost_reduction", "8.3×"), ("latency_ratio", "0.25×")])
-def test_a_ratio_is_shown_as_a_factor(name, shown):
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("cost_reduction", "8.3×, teacher $2.25, student $0.27 per 1,000 items"),
+        ("latency_ratio", "0.25×, teacher 2.00 s, student 500 ms at the median"),
+    ],
+)
+def test_a_ratio_is_shown_as_a_factor_with_both_sides(name, shown):
     verdict, _ = measured(Gate(name, 0.0))
     assert (verdict.shown, verdict.interval) == (shown, "")
 
@@ -295,7 +304,7 @@ def test_one_that_does_not_says_nothing_of_it():
 
 
 def test_a_gate_that_must_be_sure_says_so():
-    assert "(must be surely ≥ 0.9; n = 240" in str(verdict(0.93, (0.88, 0.97), sure=True))
+    assert "(must be surely ≥ 90 %; n = 240" in str(verdict(0.93, (0.88, 0.97), sure=True))
 
 
 def test_a_gate_that_does_not_hold_says_what_to_do_next():
