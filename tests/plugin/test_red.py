@@ -38,8 +38,7 @@ def _screen(result):
     return lines[next(n for n, line in enumerate(lines) if re.search(r"= (ERRORS|FAILURES) =", line)) :]
 
 
-COLOURS = ("no", "yes")
-WIDTHS = [pytest.param(width, colour, id=f"{width}, colour {colour}") for width in (80, 160) for colour in COLOURS]
+WIDTHS = [
     pytest.param(width, colour, id=f"{width}, colour {colour}") for width in (80, 160) for colour in ("no", "yes")
 ]
 
