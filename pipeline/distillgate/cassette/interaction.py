@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ import orjson
 from vcr.filters import decode_response
 
 from distillgate.calls import Call, Purpose
-from distillgate.cassette.dialects import model_of, rebuilt, reduced, tokens
+from distillgate.cassette.dialects import completes, model_of, rebuilt, reduced, tokens
 from distillgate.cassette.request import Canonical, as_text, is_text, parsed
+from distillgate.errors import CassetteError
 
 JSON = "application/json"
 LAST_EVENT = "data: [DONE]"
@@ -42,6 +44,10 @@ class Interaction:
     purpose: Purpose = "program"
 
 
+LONG_INTEGER = re.compile(rb"(?<=[:\[,\s])-?\d{19,400}(?=\s*[,}\]])")
+"""Integers of a JSON text that may not fit 64 bits; a text in quotes that reads like one counts too."""
+
+
 def from_vcr(asked: Canonical, response: dict[str, Any], seconds: float, in_flight: int) -> Interaction:
     """The interaction that an endpoint's answer makes, uncompressed and without what no client reads."""
     response = decode_response(response)
@@ -56,6 +62,36 @@ def from_vcr(asked: Canonical, response: dict[str, Any], seconds: float, in_flig
     if asked.chats and status < 400:
         body = reduced(body, model_of(asked.path, asked.body))
     return Interaction(asked, status, content_type, body, round(seconds, 4), in_flight)
+
+
+def refuse_inexact(asked: Canonical, response: dict[str, Any]) -> None:
+    """Refuse an answer that would come back from a tape as another one; errors of the endpoint are never held.
+
+    Raises:
+        CassetteError: it is binary, a redirect, or holds a number that JSON readers do not agree on.
+    """
+    response = decode_response(response)
+    status, raw = response["status"]["code"], response["body"]["string"]
+    if status < 400 and (why := _inexact(status, raw)):
+        raise CassetteError(
+            f"the answer to {asked.method} {asked.path} {why}, which no tape can hold exactly: it is not recorded, and "
+            "nothing more is sent. Ask another endpoint, or leave the call out of the program"
+        )
+
+
+def _inexact(status: int, raw: bytes) -> str:
+    """Why an answer would come back from a tape as another one; empty where it would not."""
+    if 300 <= status < 400:
+        return f"is a redirect ({status})"
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return "is not UTF-8 (binary data)"
+    return "holds an integer of more than 64 bits" if any(map(_too_big, LONG_INTEGER.findall(raw))) else ""
+
+
+def _too_big(digits: bytes) -> bool:
+    return not -(2**63) <= int(digits) < 2**64
 
 
 def to_vcr(interaction: Interaction) -> dict[str, Any]:
@@ -106,8 +142,10 @@ def judged(interaction: Interaction, response: dict[str, Any]) -> Interaction:
 
 def _fault(interaction: Interaction) -> str | None:
     asked, body = interaction.request, interaction.body
-    if not asked.chats or interaction.status >= 400:
+    if interaction.status >= 400:
         return None
+    if not asked.chats:
+        return _fault_of_others(asked, body) if completes(asked.method, asked.body) else None
     if asked.body.get("stream") and is_text(body):
         if LAST_EVENT not in body["text"]:
             return "the endpoint's stream of events ended before its last one"
@@ -122,6 +160,25 @@ def _fault(interaction: Interaction) -> str | None:
         return "the endpoint answered 200 with no choices, so there is no completion to record"
     if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
         return "the endpoint answered 200 with a choice that holds no message"
+    return None
+
+
+def _fault_of_others(asked: Canonical, body: Any) -> str | None:
+    """The same of Anthropic's and Gemini's own APIs; what they say in a stream of events is taken as it comes."""
+    path = asked.path.partition("?")[0]
+    parts = {"/messages": ("content", "stop_reason"), ":generateContent": ("candidates", "")}
+    found = next((names for end, names in parts.items() if path.endswith(end)), None)
+    if found is None or asked.body.get("stream"):
+        return None
+    if not isinstance(body, dict) or is_text(body):
+        return "the endpoint answered 200 with a body that is not the JSON of a completion (cut off or malformed)"
+    if isinstance(error := body.get("error"), dict):
+        return f"the endpoint answered 200 with an error: {error.get('message') or error}"
+    said, ended = found
+    if not isinstance(body.get(said), list) or not body[said]:
+        return f"the endpoint answered 200 without {said}, so there is no completion to record"
+    if ended and not body.get(ended):
+        return f"the endpoint answered 200 without {ended}: the answer is cut off"
     return None
 
 

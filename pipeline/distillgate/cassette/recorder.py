@@ -16,7 +16,7 @@ from vcr.request import Request
 from distillgate.calls import attribution
 from distillgate.cassette.format import Held, hold
 from distillgate.cassette.guard import reachable
-from distillgate.cassette.interaction import JSON, Interaction, from_vcr, to_vcr
+from distillgate.cassette.interaction import JSON, Interaction, from_vcr, refuse_inexact, to_vcr
 from distillgate.cassette.journal import Journal
 from distillgate.cassette.library import EMPTY, Library
 from distillgate.cassette.request import Canonical, canonical
@@ -146,6 +146,7 @@ class TapeRecorder(Tape):
         asked, key = self.asked(request)
         with self.lock:
             try:
+                refuse_inexact(asked, response)
                 came = self.attributed(from_vcr(asked, response, *self._in_flight.arrive(key, now)))
                 came = self._watch.judged(came, response)
                 self.sent += 1

@@ -188,8 +188,10 @@ class Meter(Watch):
             if self._max_cost is not None:
                 raise
             return math.nan
-        epochs = self._profile.finetuning.hyperparameters.get("n_epochs", 3)
-        counted = self._file_bytes / BYTES_PER_TOKEN * (epochs if isinstance(epochs, int | float) else 3)
+        tuning, recipes = self._profile.finetuning, self._profile.recipes.values()
+        given = [one.get("n_epochs") for one in (tuning.hyperparameters, *(each.hyperparameters for each in recipes))]
+        epochs = max((one for one in given if isinstance(one, int | float)), default=3)
+        counted = self._file_bytes / BYTES_PER_TOKEN * epochs
         return (counted or self.trained_tokens) * price / 1e6
 
     def _call_dollars(self, call: Call) -> float:
