@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import threading
 import time
@@ -38,6 +39,10 @@ class Endpoint:
         """Whether a completion ends with a line that tells it from any other: `chatcmpl-1`."""
         self.script: Callable[[Any], str | dict[str, Any] | None] | None = None
         """Decides on a chat request: a text is the answer, a table the message; None leaves it to the fixed rules."""
+        self.sure: Callable[[Any], float] | None = None
+        """The probability of each token of the answer to a chat request that asks for it; None tells none."""
+        self.by_seed = False
+        """Whether tuned models are called by the seed of their job, so that a script can tell them apart."""
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.job_status = "succeeded"
@@ -95,7 +100,12 @@ class Endpoint:
         if body.get("stream"):
             return _streamed(head, str(content), usage if body.get("stream_options", {}).get("include_usage") else None)
         ended = "tool_calls" if message.get("tool_calls") else "stop"
-        choices = [{"index": 0, "message": message, "finish_reason": ended}]
+        choices: list[dict[str, Any]] = [{"index": 0, "message": message, "finish_reason": ended}]
+        if body.get("logprobs") and self.sure is not None:
+            tokens, logprob = re.findall(r"\s*\S+|\s+$", str(content)), math.log(self.sure(body))
+            choices[0]["logprobs"] = {
+                "content": [{"token": one, "logprob": logprob, "bytes": None, "top_logprobs": []} for one in tokens]
+            }
         return JSONResponse({**head, "choices": choices, "usage": usage})
 
     async def _embed(self, request: Request) -> Response:
@@ -165,7 +175,9 @@ class Endpoint:
         elif job["status"] == "running":
             job["status"] = self.job_status
             if self.job_status == "succeeded":
-                job |= {"fine_tuned_model": f"ft:{job['model']}:test", "trained_tokens": 1234, "finished_at": 160}
+                called = job["seed"] if self.by_seed else "test"
+                done = {"fine_tuned_model": f"ft:{job['model']}:{called}", "trained_tokens": 1234, "finished_at": 160}
+                job |= done
             else:
                 job["error"] = {"code": "training_failed", "message": "the loss was nan", "param": None}
         return JSONResponse(job)

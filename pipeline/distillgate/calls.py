@@ -33,6 +33,9 @@ class Call:
     """Id of the row that it was made for; empty where it was made for none, as an optimizer's proposals are."""
 
     purpose: Purpose = "program"
+    logprobs: tuple[tuple[str, float], ...] = ()
+    """Each token of the answer with the natural logarithm of its probability, where the endpoint was asked for it."""
+
     repeated: bool = False
     """Whether the tape has given this recorded answer before: it was paid for once."""
 

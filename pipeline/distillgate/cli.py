@@ -159,7 +159,7 @@ def _record(chosen: argparse.Namespace) -> int:
             _say(message, out)
 
     meter = Meter(config.profile, config.max_cost, bar or Lines(tell))
-    stages = tuple(chosen.stages) or load_graph(config).names
+    stages = tuple(chosen.stages) or load_graph(config).taped
     lifecycle = Lifecycle(config, stages, tell, meter, fresh=chosen.fresh)
     plan = plan_of(lifecycle)
     sys.stdout.write(scrubbed(plan_text(plan)))
@@ -193,7 +193,7 @@ def _check(chosen: argparse.Namespace) -> int:
 
         _say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
-        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph))))
+        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph.taped))))
     return 1 if errors(findings) else 0
 
 

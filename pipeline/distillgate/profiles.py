@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from distillgate.errors import ConfigError
-from distillgate.parsing import SETTINGS, TABLE, Count, Date, NotNegative, Positive, Table, Whole
+from distillgate.models import Model
+from distillgate.parsing import SETTINGS, TABLE, Count, NotNegative, Positive, Table, Whole
+from distillgate.recipes import Cascade, Ensemble, FineTuning, Student
 
 ROLES = ("teacher", "student", "judge", "proposer")
 """What a model of a profile does; one of several students is `student@NAME`."""
@@ -27,140 +29,6 @@ PROVIDERS = {
 
 RETIRES_SOON = 90
 """Days before a model's announced end from which every run says so."""
-
-
-@dataclass(frozen=True, config=SETTINGS)
-class Price(Table):
-    """US dollars per million tokens."""
-
-    input: NotNegative
-    output: NotNegative
-    cached_input: NotNegative | None = None
-    """Of prompt tokens that the endpoint read from its cache; None: as much as the others."""
-
-
-@dataclass(frozen=True, config=SETTINGS)
-class Model(Table):
-    """One model of a profile, as `distillgate.stages.context.make_lm` turns it into a `dspy.LM`."""
-
-    model: str
-    """DSPy's name with the provider's prefix: `openai/gpt-4o`, `anthropic/…`, `ollama/…`."""
-
-    api_base: str | None = None
-    """Base URL of an OpenAI-compatible endpoint; None means the provider's own."""
-
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key; None for endpoints without one."""
-
-    timeout_seconds: Positive | None = None
-    """Longest wait for an answer before it is asked for again; None leaves it to the client (10 minutes)."""
-
-    temperature: NotNegative = 0.0
-    max_tokens: Count = 1000
-    price: Price | None = None
-    """Overrides the published price; needed where none is published."""
-
-    retires: Date | None = None
-    """The day on which the provider announced to shut the model down."""
-
-    tuned: Annotated[str, Field(min_length=1)] | None = None
-    """Of a student that is tuned already, so that nothing is tuned: the name under which its provider serves it."""
-
-    predictors: Mapping[str, Model] = dataclasses.field(default_factory=dict, hash=False)
-    """Models of single predictors, by the name that `named_predictors()` gives them.
-
-    Each has the keys of this one but for its own. `price`, `retires` and `tuned` belong to a model: one that names
-    another model does not take them over.
-    """
-
-    @property
-    def name(self) -> str:
-        """The model's name at its provider: `gpt-4o` of `openai/gpt-4o`."""
-        return self.model.partition("/")[2]
-
-    def as_tuned(self) -> Model:
-        """The tuned model itself, and those of the predictors likewise; the same where none is named."""
-        predictors = {name: model.as_tuned() for name, model in self.predictors.items()}
-        model = f"{self.model.partition('/')[0]}/{self.tuned}" if self.tuned else self.model
-        return dataclasses.replace(self, model=model, predictors=predictors)
-
-    def for_predictor(self, name: str) -> Model:
-        """The model that the predictor of that name calls."""
-        return self.predictors.get(name, self)
-
-    def check_predictors(self, names: Collection[str]) -> None:
-        """Refuse a model for a predictor that the program, whose predictors have these `names`, lacks.
-
-        Raises:
-            ConfigError: names it and those that there are.
-        """
-        if unknown := [name for name in self.predictors if name not in names]:
-            raise ConfigError(f"predictors.{unknown[0]} of {self.model} is unknown; valid: {', '.join(sorted(names))}")
-
-    @field_validator("predictors")
-    @classmethod
-    def _one_level(cls, predictors: Mapping[str, Model]) -> Mapping[str, Model]:
-        if nested := [name for name, model in predictors.items() if model.predictors]:
-            raise ValueError(f"gives {nested[0]!r} predictors of its own; only a role has them")
-        return predictors
-
-    @field_validator("model")
-    @classmethod
-    def _has_provider(cls, model: str) -> str:
-        provider, _, name = model.partition("/")
-        if not (provider and name):
-            raise ValueError(f"has no provider prefix, e.g. 'openai/{model.strip('/') or 'gpt-4o'}'")
-        return model
-
-    @model_validator(mode="before")
-    @classmethod
-    def _inherit(cls, table: Any) -> Any:
-        if not isinstance(table, dict) or not isinstance(table.get("predictors"), dict):
-            return table
-        own = {key: value for key, value in table.items() if key != "predictors"}
-        any_model = {key: value for key, value in own.items() if key not in ("price", "retires", "tuned")}
-        predictors = {
-            name: (any_model if "model" in one else own) | one if isinstance(one, dict) else one
-            for name, one in table["predictors"].items()
-        }
-        return table | {"predictors": predictors}
-
-
-@dataclass(frozen=True, config=SETTINGS)
-class Student(Model):
-    """A student and the recipe by which it is tuned."""
-
-    hyperparameters: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
-    """Of its fine-tuning, over those of the profile."""
-
-    traces: Count | None = None
-    """How many of the traces that the metric accepts it is trained on; None: all."""
-
-    seeds: Count = 1
-    """How many times it is tuned, each time with another seed, to see how much is luck."""
-
-    prompt: Literal["plain", "optimized"] = "plain"
-    """Whose instructions it is trained and asked with: the task's own, or the optimised ones."""
-
-    form: str = ""
-    """The name of one of the task's `forms`: another program or adapter that it is trained and asked with."""
-
-    def as_model(self) -> Model:
-        """The model alone."""
-        return Model(**{one.name: getattr(self, one.name) for one in dataclasses.fields(Model)})
-
-
-@dataclass(frozen=True, config=SETTINGS)
-class FineTuning(Table):
-    """How a profile's student is tuned."""
-
-    hyperparameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    suffix: str = ""
-    poll_seconds: NotNegative = 20.0
-    """Pause between two looks at a running job; none in replay."""
-
-    usd_per_million_tokens: NotNegative | None = None
-    """Price of training, per million tokens of the training file times epochs; None where it is not known."""
 
 
 @dataclass(frozen=True, config=SETTINGS)
@@ -178,6 +46,8 @@ class Profile(Table):
     compared: str = ""
     """Which of several students is compared with the teacher; the first where it is empty."""
 
+    ensembles: Mapping[str, Ensemble] = dataclasses.field(default_factory=dict)
+    cascades: Mapping[str, Cascade] = dataclasses.field(default_factory=dict)
     judge: Model | None = None
     proposer: Model | None = None
     optimizer: str | None = None
@@ -202,15 +72,22 @@ class Profile(Table):
     @cached_property
     def models(self) -> Mapping[str, Model]:
         """The models that the profile names, by role; the student that is compared is `student` too."""
-        others = {f"student@{name}": student.as_model() for name, student in self.students.items()}
+        others = {f"student@{name}": student.as_model() for name, student in self.recipes.items() if name}
         chosen = self.recipes[self.chosen].as_model() if self.recipes else None
         named = {"teacher": self.teacher, "student": chosen, **others, "judge": self.judge, "proposer": self.proposer}
         return {role: model for role, model in named.items() if model is not None}
 
-    @property
+    @cached_property
     def recipes(self) -> Mapping[str, Student]:
-        """The students by name; the only one has the empty name."""
-        return self.students or ({"": self.student} if self.student else {})
+        """The students by name, those of learning curves included; the only one has the empty name."""
+        if self.student:
+            return {"": self.student}
+        found = {}
+        for name, student in self.students.items():
+            found[name] = student
+            for traces in student.curve:
+                found[f"{name}-{traces}"] = dataclasses.replace(student, traces=traces, curve=())
+        return found
 
     @property
     def chosen(self) -> str:
@@ -294,8 +171,42 @@ class Profile(Table):
             raise ValueError("has both student and students; move the one into the other, and name it")
         if self.compared and self.compared not in self.students:
             raise ValueError(f"compares {self.compared!r}, which is none of its students: {', '.join(self.students)}")
-        if bad := [name for name in self.students if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name)]:
+        names = [*self.students, *self.ensembles, *self.cascades]
+        if bad := [name for name in names if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name)]:
             raise ValueError(f"has a student {bad[0]!r}; a name is of lower-case letters, digits and hyphens")
+        names += [f"{name}-{traces}" for name, student in self.students.items() for traces in student.curve]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"has two students, ensembles or cascades called {twice[0]!r}; rename one")
+        if self.student and self.student.curve:
+            raise ValueError("has a student with a curve; give it a name: [….students.NAME]")
+        return self
+
+    @model_validator(mode="after")
+    def _are_made_of_students(self) -> Profile:
+        wanted = [(f"ensemble {name!r}", one) for name, made in self.ensembles.items() for one in made.members]
+        wanted += [(f"cascade {name!r}", made.student) for name, made in self.cascades.items()]
+        wanted += [(f"student {name!r}", made.serves) for name, made in self.recipes.items() if made.serves]
+        for whose, name in wanted:
+            if name not in self.recipes:
+                known = ", ".join(filter(None, self.recipes)) or "none with a name"
+                raise ValueError(f"has the {whose} of {name!r}, which is none of its students: {known}")
+        for name, made in self.recipes.items():
+            if made.serves and (other := self.recipes[made.serves]) and (other.serves or other.seeds > 1):
+                raise ValueError(f"has the student {name!r}, which serves {made.serves!r}; it must be tuned, and once")
+        for name, ensemble in self.ensembles.items():
+            if sum(self.recipes[one].seeds for one in ensemble.members) < 3:
+                raise ValueError(f"has the ensemble {name!r} of less than three voters, who have no majority")
+        for name, cascade in self.cascades.items():
+            first = self.recipes[cascade.student]
+            if cascade.unsure == "seeds" and first.seeds < 3:
+                raise ValueError(f"has the cascade {name!r}, whose student is tuned less than 3 times: seeds = 3")
+            if cascade.unsure == "logprobs" and not first.logprobs:
+                raise ValueError(f"has the cascade {name!r}, whose student needs logprobs = true")
+            if cascade.unsure not in ("unparsed", "logprobs", "seeds") and ":" not in cascade.unsure:
+                raise ValueError(
+                    f"has the cascade {name!r} with unsure = {cascade.unsure!r}; valid: unparsed, logprobs, seeds, or "
+                    "a callable as 'module:callable'"
+                )
         return self
 
     @model_validator(mode="after")

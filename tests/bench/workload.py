@@ -19,7 +19,7 @@ from distillgate.cassette.format import Recording
 from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical, canonical
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.stages.context import NO_KEY, make_lm
 from vcr.request import Request
 

@@ -21,7 +21,7 @@ from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording
 from distillgate.cassette.transports.interception import prove
 from distillgate.errors import CassetteError
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.stages.context import NO_KEY, make_lm
 from dspy.utils.exceptions import LMError
 

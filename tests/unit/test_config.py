@@ -12,7 +12,7 @@ import distillgate
 import pytest
 from distillgate.config import Gate, load_config, secret
 from distillgate.errors import ConfigError
-from distillgate.profiles import Price
+from distillgate.models import Price
 from distillgate.project import find_root
 
 PACKAGE = pathlib.Path(distillgate.__file__).parent

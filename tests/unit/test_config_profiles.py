@@ -4,8 +4,10 @@ import datetime
 
 import pytest
 from distillgate.errors import ConfigError
+from distillgate.models import Model, Price
 from distillgate.parsing import parse
-from distillgate.profiles import FineTuning, Model, Price, Profile, Student
+from distillgate.profiles import Profile
+from distillgate.recipes import FineTuning, Student
 
 END = datetime.date(2027, 1, 14)
 

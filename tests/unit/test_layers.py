@@ -24,10 +24,13 @@ LAYERS = (
     ),
     ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
     ("secrets.known", "parsing", "task", "tuning", "starter"),
+    ("models",),
+    ("recipes",),
     ("profiles",),
     ("config", "cassette", "golden", "results.scorecard", "results.agreement"),
     ("stages.spec",),
-    ("results.comparison", "money.prices", "stages"),
+    ("results.comparison", "results.combined", "money.prices"),
+    ("stages",),
     ("run.paths", "results.baseline", "results.gates", "money.ledger", "tuning.openai_api"),
     ("money.meter", "money.plan"),
     ("run.recordings",),
@@ -122,11 +125,13 @@ def test_a_part_imports_lower_parts_only():
             {"cassette", "money.meter", "money.plan", "run.paths", "run.recordings", "run", "checks", "report"},
             id="cassettes",
         ),
-        pytest.param(["distillgate.run.lifecycle"], {"checks", "report", "testing", "cli"}, id="lifecycle"),
+        pytest.param(["distillgate.run.lifecycle"], {"run", "checks", "report", "testing", "cli"}, id="lifecycle"),
         pytest.param(["distillgate.local"], {"local", "cli"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"money.prices"}, id="published-prices"),
         pytest.param(
-            ["pydantic"], {"config", "parsing", "profiles", "golden", "stages", "task", "local"}, id="pydantic"
+            ["pydantic"],
+            {"config", "parsing", "models", "recipes", "profiles", "golden", "stages", "task", "local"},
+            id="pydantic",
         ),
         pytest.param(["rich"], {"report"}, id="rich"),
         pytest.param(["jinja2", "markupsafe", "matplotlib"], {"report"}, id="what-draws-the-page"),
@@ -152,7 +157,10 @@ def test_nothing_imports_it(modules):
 
 
 def test_values_and_reports_never_run_stages():
-    runs = [f"distillgate.stages.{name}" for name in ("scoring", "bootstrap", "mipro", "runtime", "search")]
+    runs = [
+        f"distillgate.stages.{name}"
+        for name in ("scoring", "bootstrap", "bettertogether", "mipro", "runtime", "search")
+    ]
     found = [one for one in IMPORTS if one.of(*runs) and part(one.importer) not in ("stages", "run", "checks")]
     assert [str(one) for one in found] == []
 
@@ -165,7 +173,8 @@ def test_the_local_endpoint_is_imported_when_it_is_asked_for():
 def test_only_what_runs_programs_imports_dspy_before_it_is_asked():
     at_once = {found.importer for found in IMPORTS if found.of("dspy") and found.place == "module"}
     assert at_once == {
-        f"stages.{name}" for name in ("bootstrap", "finetune", "mipro", "rows", "runtime", "scoring", "search")
+        f"stages.{name}"
+        for name in ("bettertogether", "bootstrap", "finetune", "mipro", "rows", "runtime", "scoring", "search")
     }
 
 
@@ -210,7 +219,12 @@ def test_nothing_outside_stages_names_a_stage():
     roles = {"teacher", "student"}  # a profile's table and a gate name these as well
     named = []
     for name, tree in TREES.items():
-        if part(name) in ("stages", "stages.spec", "profiles"):  # a profile's keys and values are words of its own
+        if part(name) in (
+            "stages",
+            "stages.spec",
+            "recipes",
+            "profiles",
+        ):  # a profile's keys and values are words of its own
             continue
         for node in ast.walk(tree):
             texts = {

@@ -50,6 +50,15 @@ def tokens(body: Any) -> Tokens | None:
     return None
 
 
+def logprobs(body: Any) -> tuple[tuple[str, float], ...]:
+    """Each token of a chat completion with the natural logarithm of its probability; empty where it tells none."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    content = _table(first, "logprobs").get("content") if isinstance(first, dict) else None
+    told = content if isinstance(content, list) else ()
+    return tuple((str(one["token"]), float(one["logprob"])) for one in told)
+
+
 def _used_by_stream(text: str) -> dict[str, Any]:
     """The usage that the events of a stream tell together: OpenAI's last one; Anthropic's first and last; Gemini's."""
     told: dict[str, Any] = {}

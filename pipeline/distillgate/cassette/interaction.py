@@ -11,7 +11,7 @@ import orjson
 from vcr.filters import decode_response
 
 from distillgate.calls import Call, Purpose
-from distillgate.cassette.dialects import completes, model_of, rebuilt, reduced, tokens
+from distillgate.cassette.dialects import completes, logprobs, model_of, rebuilt, reduced, tokens
 from distillgate.cassette.request import Canonical, as_text, is_text, parsed
 from distillgate.errors import CassetteError
 
@@ -122,6 +122,7 @@ def call_of(interaction: Interaction) -> Call | None:
         used.cached,
         interaction.item,
         interaction.purpose,
+        logprobs(interaction.body),
     )
 
 

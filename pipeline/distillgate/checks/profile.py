@@ -106,7 +106,8 @@ def altered_artefacts(lifecycle: Lifecycle, shelf: Shelf) -> Iterator[Finding]:
 
 def replayed(lifecycle: Lifecycle, known: Collection[str]) -> Iterator[Finding]:
     """Replay every recorded stage, but none that is `known` to have failed and none that builds on such a one."""
-    failed = {stage for stage in lifecycle.graph if stage in known or not lifecycle.recordings.path(stage).exists()}
+    lacking = lifecycle.recordings.lacking
+    failed = {stage for stage in lifecycle.graph if stage in known or stage in lacking}
     for name, stage in lifecycle.graph.items():
         if name in failed or failed.intersection(stage.needs):
             failed.add(name)

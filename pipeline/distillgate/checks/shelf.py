@@ -89,7 +89,7 @@ def read_shelf(config: Config, task: str, graph: Graph) -> Shelf:
     redactor = Redactor(remembered())
     tapes: dict[str, Tape] = {}
     broken: dict[str, CassetteError] = {}
-    for stage in graph:
+    for stage in graph.taped:
         if (path := recordings.path(stage)).exists():
             try:
                 header = current_header(path, redactor)

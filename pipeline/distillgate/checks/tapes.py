@@ -17,7 +17,7 @@ def unrecorded(shelf: Shelf) -> Iterator[Finding]:
     """Stages without a tape, and recordings that were begun and not finished."""
     recordings, profile = shelf.recordings, shelf.config.profile.name
     lacking, begun = recordings.lacking, recordings.begun
-    none = lacking == shelf.graph.names
+    none = lacking == shelf.graph.taped
     if none and not begun:
         yield Finding("unrecorded", "error", (), f"profile {profile!r} has no recording", recordings.remedy())
     elif lacking:
@@ -64,7 +64,7 @@ def orphaned(shelf: Shelf) -> Iterator[Finding]:
 
 def over_budget(shelf: Shelf) -> Iterator[Finding]:
     """Tapes that take up more of the repository than `tape_budget_mb`."""
-    paths = {stage: shelf.recordings.path(stage) for stage in shelf.graph}
+    paths = {stage: shelf.recordings.path(stage) for stage in shelf.graph.taped}
     sizes = {stage: path.stat().st_size for stage, path in paths.items() if path.is_file()}
     total, budget = sum(sizes.values()), shelf.config.tape_budget_mb * 1e6
     if total > budget:
@@ -83,7 +83,7 @@ def over_budget(shelf: Shelf) -> Iterator[Finding]:
 def leaked(shelf: Shelf) -> Iterator[Finding]:
     """Lines of tapes and unfinished recordings that hold a secret; the secret's kind is named, not its value."""
     redactor = Redactor(remembered())
-    for stage in shelf.graph:
+    for stage in shelf.graph.taped:
         tape = shelf.recordings.path(stage)
         clean = stage in shelf.tapes and shelf.tapes[stage].intact
         for path in (journal_path(tape),) if clean else (tape, journal_path(tape)):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from distillgate.calls import Call
 from distillgate.errors import NotMeasuredError, PriceError
@@ -61,12 +62,20 @@ class Ledger:
         """Of each stage that has run, in the order of the replay; an answer that was asked for again stands again."""
         self.items: dict[str, int] = {}
         """Rows that each stage was run over."""
+        self.parts: dict[str, Mapping[str, float]] = {}
+        """Of each stage that is computed of others, these, with the share of the items that each is asked about."""
         self.training: dict[str, TuningReport] = {}
         """The fine-tuning job of each stage that has run one."""
 
-    def add(self, stage: str, calls: Sequence[Call], items: int) -> None:
-        """Note the calls of a stage that has run, and the number of rows that it was run over."""
-        self.calls[stage], self.items[stage] = list(calls), items
+    def add(
+        self, stage: str, calls: Sequence[Call], items: int, parts: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        """Note the calls of a stage that has run, and the number of rows that it was run over.
+
+        A stage that is computed of others has `parts`, each with the share of the items that it is asked about; its
+        calls are theirs.
+        """
+        self.calls[stage], self.items[stage], self.parts[stage] = list(calls), items, parts
 
     def add_training(self, stage: str, report: TuningReport) -> None:
         """Note the fine-tuning job of a stage."""
@@ -107,6 +116,8 @@ class Ledger:
         All calls count that production would make, answers that the tape gives again included. Machine time is that of
         the items whose calls ran alone, so that teacher and student are compared without queueing; where none did, each
         call's seconds are divided by the calls in flight with it. nan where seconds are not known, or over no items.
+        Machine time of a stage that is computed of others is theirs, a mean item of each, by the share that each is
+        asked about.
 
         Raises:
             PriceError: a price is not known.
@@ -116,6 +127,8 @@ class Ledger:
         for call in calls:
             asked.setdefault(call.item, []).append(call)
         alone = [of_item for of_item in asked.values() if timed(of_item)]
+        if self._profile.machine_usd_per_hour is not None and (parts := self.parts[stage]):
+            return math.fsum(share * self.cost_per_1000(part) for part, share in parts.items())
         if self._profile.machine_usd_per_hour is None or not (items and alone and all(asked)):
             return self._per_1000(calls, items)
         # items without a call cost nothing, and none of them is among those that ran alone

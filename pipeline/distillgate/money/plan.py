@@ -18,8 +18,9 @@ from distillgate.cassette.session import journal_path
 from distillgate.config import secret
 from distillgate.errors import CassetteError, ConfigError, PriceError
 from distillgate.golden import Golden
+from distillgate.models import Model
 from distillgate.money.prices import SECONDS_PER_HOUR, base_of, dollars_of, training_price
-from distillgate.profiles import Model, Profile
+from distillgate.profiles import Profile
 from distillgate.results.numbers import dollars
 from distillgate.run.paths import TapePaths
 from distillgate.stages.spec import STUDENT, Stage, models_of
@@ -189,12 +190,12 @@ def estimate(recordings: TapePaths) -> str:
     """
     profile, graph = recordings.config.profile, recordings.graph
     others = [name for name in _by_tapes(recordings) if name != profile.name]
-    paths = {stage: recordings.of_profile(others[0], stage) for stage in graph} if others else {}
+    paths = {stage: recordings.of_profile(others[0], stage) for stage in graph.taped} if others else {}
     used = {stage: usage(path) for stage, path in paths.items() if path.exists()}
     if not used:
         return "No profile has a recording of this task yet, so there is nothing to estimate the cost from."
     calls = sum(one.calls for one in used.values())
-    missing = sorted(set(graph) - set(used))
+    missing = sorted(set(graph.taped) - set(used))
     without = f", without {', '.join(missing)}, of which it has none" if missing else ""
     price = _price(recordings, used)
     return f"That is about {calls:,} calls, {price} (by the recording of profile {others[0]!r}{without})."
@@ -261,7 +262,7 @@ def _expected(stage: Stage, golden: Golden) -> Usage:
 def _by_tapes(recordings: TapePaths) -> list[str]:
     """All profiles, those with the most tapes first."""
     count = {
-        name: sum(recordings.of_profile(name, stage).exists() for stage in recordings.graph)
+        name: sum(recordings.of_profile(name, stage).exists() for stage in recordings.graph.taped)
         for name in recordings.config.profiles
     }
     return sorted(count, key=lambda name: (-count[name], name))

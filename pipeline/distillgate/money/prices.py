@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from distillgate.calls import Call
 from distillgate.errors import PriceError
-from distillgate.profiles import Price, Profile
+from distillgate.models import Price
+from distillgate.profiles import Profile
 
 SECONDS_PER_HOUR = 3600
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -59,6 +59,12 @@ class ItemResult:
     alone: bool
     """Whether its calls were `timed`: only such seconds are latency and not queueing."""
 
+    confidence: float | None = None
+    """The probability, 0 to 1, that the model gave to its answer; None where the endpoint tells none."""
+
+    decided: str = ""
+    """How several models came to the answer: the votes of an ensemble, the doubt of a cascade; empty of one model."""
+
 
 def timed(calls: Iterable[Call]) -> bool:
     """Whether an item's seconds are its latency.
@@ -100,6 +106,23 @@ class Latency:
     """Items behind the figures; 0 where none ran alone, and then the figures are nan."""
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A cascade at one threshold."""
+
+    threshold: float | None
+    """The teacher is asked where the student's doubt is at least this; None: nowhere."""
+
+    asked: float
+    """Share of the items that the teacher is asked about."""
+
+    accuracy: float
+    """Or the mean score, where the metric grades."""
+
+    p50: float
+    """Median seconds an item, over the items that ran alone; nan where none did."""
+
+
 @dataclass(frozen=True)
 class Scorecard:
     """One program's results over the whole test split, item by item, and where they come from."""
@@ -109,6 +132,12 @@ class Scorecard:
     items: tuple[ItemResult, ...]
     provenance: Mapping[str, Any]
     """Models, data fingerprint, library versions, seed and date of the recording."""
+
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Of a scorecard computed of others: stage → share of the items that it was asked about; else empty."""
+
+    tradeoff: tuple[Point, ...] = ()
+    """Of a cascade: what it comes to at each threshold, the teacher asked about ever more items."""
 
     @property
     def n(self) -> int:

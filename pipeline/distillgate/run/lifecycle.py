@@ -9,14 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distillgate.calls import scope
+from distillgate.calls import Call, scope
 from distillgate.cassette.guard import guarded
-from distillgate.cassette.tape import Tape
 from distillgate.errors import (
     AbsentStageError,
     ConfigError,
     DistillgateError,
-    GoldenDataError,
     NotMeasuredError,
     StageError,
 )
@@ -27,21 +25,20 @@ from distillgate.results import gates
 from distillgate.results.agreement import Agreement
 from distillgate.results.comparison import Comparison
 from distillgate.results.gates import Verdict
-from distillgate.results.numbers import decimal, span
 from distillgate.results.scorecard import Scorecard
-from distillgate.run import artefacts
+from distillgate.run import artefacts, judging
 from distillgate.run.recordings import Recordings
 from distillgate.run.tuned import TunedModels
 from distillgate.stages import load_graph
-from distillgate.stages.context import Context
+from distillgate.stages.context import UNTAPED, Context, Tape
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
-from distillgate.task import Row, Task, load_task
+from distillgate.task import Task, load_task
 
 if TYPE_CHECKING:
     import dspy
 
     from distillgate.config import Config, Gate
-    from distillgate.profiles import Model
+    from distillgate.models import Model
     from distillgate.tuning import Tuner
 
 
@@ -196,20 +193,7 @@ class Lifecycle:
 
     def judged(self) -> str:
         """What the verdicts that have been reached so far rest on, if that is a judge: `judged by MODEL, kappa …`."""
-        calls = [call for name in self.scorecards for call in self.ledger.calls[name]]
-        judges = sorted({call.model for call in calls if call.purpose == "metric" and call.completion_tokens})
-        if not judges:
-            return ""
-        by = f"judged by {', '.join(judges)}"
-        try:
-            found = self.agreement
-        except NotMeasuredError as error:
-            return f"{by}, {error}"
-        if found is None or not found.n:
-            return f"{by}, no human labels"
-        if math.isnan(found.kappa):
-            return f"{by}, kappa not defined: all verdicts and all {found.n} human labels are the same"
-        return f"{by}, kappa {decimal(found.kappa)} ({span(found.interval, decimal)}) against {found.n} human labels"
+        return judging.judged(self)
 
     @property
     def agreement(self) -> Agreement | None:
@@ -219,23 +203,7 @@ class Lifecycle:
             GoldenDataError: a row's field holds no verdict of people.
             NotMeasuredError: the metric grades, and nothing says from which score on an answer is right.
         """
-        field = self.config.judge_labels
-        if not field:
-            return None
-        teacher = self.graph.standing_for(TEACHER)
-        said = {
-            (stage, str(row["id"])): label
-            for row in self.golden.test
-            for stage, label in _labels(row, field, teacher.name if teacher else "", self.graph).items()
-        }
-        items = {(name, item.id): item for name, card in self.scorecards.items() for item in card.items}
-        pairs = [(items[key].correct, label) for key, label in said.items() if key in items]
-        if any(correct is None for correct, _ in pairs):
-            raise NotMeasuredError(
-                "its agreement with human labels is not measured: the metric grades, and the task names no threshold "
-                "from which an answer is right"
-            )
-        return Agreement([(bool(correct), label) for correct, label in pairs])
+        return judging.agreement(self)
 
     def about(self, item: str) -> str:
         """The first words of a test item."""
@@ -251,7 +219,7 @@ class Lifecycle:
         """
         from distillgate.stages.runtime import prepared
 
-        taped = [stage for stage in self.graph.values() if self.recordings.path(stage.name).exists()]
+        taped = [self.graph[name] for name in self.graph.taped if self.recordings.path(name).exists()]
         nothing_sent = guarded(self.config.programs, self.config.libraries)
         opened = self.recordings.opened(taped[0], "", whole=False) if taped else nothing_sent
         with opened, prepared(self.task), scope(purpose="setup"):
@@ -310,14 +278,27 @@ class Lifecycle:
 
         task = dataclasses.replace(met, program=program)
         return Context(
-            stage, self.config, task, self.golden, tape, self.result, tuner, recording, key, tuned, self.tell
+            stage, self.config, task, self.golden, tape, self.result, tuner, recording, key, tuned, tell=self.tell
         )
+
+    def _derive(self, stage: Stage) -> Scorecard:
+        spent: list[Call] = []
+        context = self._context(stage, UNTAPED)
+        context = dataclasses.replace(context, calls=self.ledger.calls.__getitem__, spend=spent.extend)
+        with guarded(self.config.programs, self.config.libraries):
+            card: Scorecard = stage.run(context)
+        self.headers[stage.name] = dict(card.provenance)
+        repeated = [dataclasses.replace(call, repeated=True) for call in spent]
+        self.ledger.add(stage.name, repeated, card.n, card.parts)
+        return card
 
     def _run(self, stage: Stage) -> Any:
         if stage.name in self.stopped:  # it would stop at the same call again, after the same waits
             raise self.stopped[stage.name]
         for name in stage.needs:
             self.result(name)
+        if stage.derived:
+            return self._derive(stage)
         from distillgate.stages.runtime import prepared
 
         try:
@@ -370,16 +351,3 @@ def check_measurable(config: Config, graph: Graph) -> None:
                     f"out, name a {role}, or give the profile bounds of its own in "
                     f"[tool.distillgate.profiles.{config.profile.name}.gates]"
                 )
-
-
-def _labels(row: Row, field: str, teacher: str, graph: Graph) -> dict[str, bool]:
-    """Stage → people's verdict on its answer to a row."""
-    found = row.get(field)
-    labels = {} if found is None else found if isinstance(found, dict) else {teacher: found}
-    for stage, label in labels.items():
-        if not isinstance(label, bool) or stage not in {*graph, *graph.absent}:
-            raise GoldenDataError(
-                f"test row {row['id']!r}: {field} = {found!r} is no verdict of people; valid are true and false, of "
-                f"the answer of {teacher}, or a table from stages ({', '.join(graph.evaluations)}) to these"
-            )
-    return labels

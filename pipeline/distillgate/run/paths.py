@@ -37,18 +37,18 @@ class TapePaths:
     @property
     def lacking(self) -> tuple[str, ...]:
         """The stages that have no tape."""
-        return tuple(stage for stage in self.graph if not self.path(stage).exists())
+        return tuple(stage for stage in self.graph.taped if not self.path(stage).exists())
 
     @property
     def begun(self) -> dict[str, int]:
         """The stages whose recording was begun and not finished, with the calls that are kept of each."""
-        journals = {stage: journal_path(self.path(stage)) for stage in self.graph}
+        journals = {stage: journal_path(self.path(stage)) for stage in self.graph.taped}
         return {stage: max(0, path.read_bytes().count(b"\n") - 1) for stage, path in journals.items() if path.exists()}
 
     @cached_property
     def orphans(self) -> list[Path]:
         """Files among the task's tapes that belong to no stage of any profile."""
-        known_stages = (*self.graph, *self.graph.absent)  # another profile, or another optimizer, may have them
+        known_stages = (*self.graph.taped, *self.graph.absent)  # another profile, or another optimizer, may have them
         tapes = {self.of_profile(profile, stage) for profile in self.config.profiles for stage in known_stages}
         known = tapes | {journal_path(tape) for tape in tapes}
         folder = self.config.cassettes / self.task

@@ -12,7 +12,7 @@ from distillgate.cassette.library import EMPTY, Library
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
 from distillgate.config import load_config, secret
-from distillgate.errors import CassetteError, ConfigError, MisfitError
+from distillgate.errors import CassetteError, ConfigError, MisfitError, StageError
 from distillgate.money.meter import Meter
 from distillgate.money.plan import estimate
 from distillgate.run.paths import TapePaths
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distillgate.cassette.recorder import TapeRecorder
     from distillgate.cassette.tape import Tape
     from distillgate.config import Config
-    from distillgate.profiles import Model
+    from distillgate.models import Model
 
 
 class UnfinishedRecordingError(CassetteError):
@@ -56,7 +56,10 @@ class Recordings(TapePaths):
         """
         super().__init__(config, task, graph)
         self.live = graph.named(live, graph.evaluations)
-        self.stages = graph.with_downstream(record)
+        if computed := [name for name in record if name in graph and graph[name].derived]:
+            needed = ", ".join(graph[computed[0]].needs)
+            raise StageError(f"{computed[0]} has no recording: it is computed of {needed}. Record these")
+        self.stages = tuple(name for name in graph.with_downstream(record) if not graph[name].derived)
         """The stages that are recorded; all others are replayed."""
         self.meter = meter or Meter(config.profile)
         """What this run has sent and spent."""
@@ -130,7 +133,7 @@ class Recordings(TapePaths):
         if any(self.graph[name].tunes for name in stage.needs):
             return Library((), own) if own.exists() and self.has_same_upstream(stage) else EMPTY
         profiles = [self.config.profile.name, *(name for name in self.config.profiles if self._reaches_the_same(name))]
-        found = [self.of_profile(profile, name) for profile in profiles for name in self.graph]
+        found = [self.of_profile(profile, name) for profile in profiles for name in self.graph.taped]
         others = (path for path in dict.fromkeys(found) if path != own and path.exists())
         return Library(others, own if own.exists() else None)
 
@@ -172,8 +175,8 @@ class Recordings(TapePaths):
         keys, endpoint = profile.key_names, models_of(self.config.profile, stage.roles)[0].api_base
         need = f"set {' and '.join(keys)}" if keys else f"start the endpoint at {endpoint}"
         begun = {name: calls for name, calls in self.begun.items() if name in lacking}
-        if begun or len(lacking) < len(self.graph):
-            only = () if len(lacking) == len(self.graph) else lacking
+        if begun or len(lacking) < len(self.graph.taped):
+            only = () if len(lacking) == len(self.graph.taped) else lacking
             raise UnfinishedRecordingError(
                 f"the recording of profile {profile.name!r} is unfinished: it lacks {', '.join(lacking)} "
                 f"({sum(begun.values())} calls of these are kept and not made again). To go on, {need}, then run: "

@@ -40,9 +40,9 @@ def export_tapes(config: Config, stages: Sequence[str], folder: Path, force: boo
     profile = config.profile
     graph, task = load_graph(config), load_task(config.task, config.pythonpath)
     recordings = TapePaths(config, task.name, graph)
-    held = [stage for stage in graph if _lies_there(recordings.path(stage))]
+    held = [stage for stage in graph.taped if _lies_there(recordings.path(stage))]
     chosen = _chosen(graph, stages, held)
-    if lacking := [stage for stage in chosen or graph if stage not in held]:
+    if lacking := [stage for stage in chosen or graph.taped if stage not in held]:
         raise CassetteError(
             f"profile {profile.name!r} has no tape of {', '.join(lacking)}; it has: {', '.join(held) or 'none'}. "
             f"Record with: {recordings.remedy(*lacking)}"
@@ -69,7 +69,7 @@ def import_tapes(config: Config, stages: Sequence[str], folder: Path, force: boo
     recordings = TapePaths(config, task.name, graph)
     lying = _names(folder)
     cassettes = sorted(name for name in lying if name.endswith((vcr_yaml.SUFFIX, ".yml")))
-    chosen = _chosen(graph, stages, [stage for stage in graph if f"{stage}{vcr_yaml.SUFFIX}" in lying])
+    chosen = _chosen(graph, stages, [stage for stage in graph.taped if f"{stage}{vcr_yaml.SUFFIX}" in lying])
     lacking = [name for stage in chosen if (name := f"{stage}{vcr_yaml.SUFFIX}") not in lying]
     if lacking or not chosen:
         raise CassetteError(

@@ -6,15 +6,18 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from distillgate.errors import ConfigError
+from distillgate.stages.combine import cascade, ensemble, on_dev
 from distillgate.stages.distill import distillation
-from distillgate.stages.evaluate import OPTIMIZED, TEACHER_PLAIN, distilled, tuned_elsewhere, untuned
+from distillgate.stages.evaluate import OPTIMIZED, TEACHER_PLAIN, distilled, served, tuned_elsewhere, untuned
 from distillgate.stages.optimize import NONE, OPTIMIZE, SAVED, optimization
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
-from distillgate.stages.teaching import TRACES
+from distillgate.stages.teaching import RESAMPLED, TRACES
+from distillgate.stages.together import together
 from distillgate.task import load_object
 
 if TYPE_CHECKING:
     from distillgate.config import Config
+    from distillgate.recipes import Cascade
 
 STAGES: tuple[Stage, ...] = (
     TEACHER_PLAIN,
@@ -23,7 +26,7 @@ STAGES: tuple[Stage, ...] = (
     TRACES,
     untuned(STUDENT),
     distillation(STUDENT),
-    dataclasses.replace(distilled(STUDENT), stands_for=STUDENT),
+    dataclasses.replace(distilled(STUDENT), stands_for=STUDENT, recipe=""),
 )
 """Those of a project that optimises its teacher and tunes one student, in running order."""
 
@@ -44,7 +47,8 @@ def load_graph(config: Config) -> Graph:
         if not isinstance(found, Stage):
             raise ConfigError(f"stages = [{reference!r}] is a {type(found).__name__}, not a distillgate.Stage")
         own.append(found)
-    return Graph((*_teachers(config), *_students(config), *own), _absent(config))
+    teachers = _teachers(config)
+    return Graph((*teachers, *_students(config, teachers[-1]), *own), _absent(config))
 
 
 def _teachers(config: Config) -> tuple[Stage, ...]:
@@ -57,41 +61,74 @@ def _teachers(config: Config) -> tuple[Stage, ...]:
     return TEACHER_PLAIN, search, OPTIMIZED
 
 
-def _students(config: Config) -> tuple[Stage, ...]:
-    """The traces if anybody is trained on them, each model before it is tuned, then each recipe, seed by seed."""
-    students = config.profile.recipes
-    search = config.search[0]
+def _students(config: Config, teacher: Stage) -> tuple[Stage, ...]:
+    """The traces if anybody is trained on them, each model before it is tuned, each recipe, seed by seed; then what is
+    made of them: ensembles and cascades, with what those ask on dev."""
+    profile, search = config.profile, config.search[0]
     untrained: dict[tuple[str, str], Stage] = {}
+    shown: dict[str, list[Stage]] = {}
     made: list[Stage] = []
-    for name, recipe in students.items():
+    for name, recipe in profile.recipes.items():
         role, suffix = (Role(f"{STUDENT.name}@{name}"), f"@{name}") if name else (STUDENT, "")
         called = f"student {name}" if name else "student"
-        untrained.setdefault((recipe.model, recipe.form), untuned(role, suffix, f"untuned {called}"))
-        chosen = name == config.profile.chosen
-        if recipe.tuned:
-            made.append(_standing(tuned_elsewhere(role, suffix, f"distilled {called}"), chosen))
-            continue
+        if not recipe.serves:
+            untrained.setdefault((recipe.model, recipe.form), untuned(role, suffix, f"untuned {called}"))
         if recipe.prompt == "optimized" and search == NONE:
             raise ConfigError(f"prompt = 'optimized' of the {called} needs an optimizer, which is {NONE!r}")
-        prompt = OPTIMIZE.name if recipe.prompt == "optimized" else ""
-        for repeat in range(recipe.seeds):
-            own, of = (
-                (f"{suffix}_{repeat + 1}", f", {repeat + 1} of {recipe.seeds}") if recipe.seeds > 1 else (suffix, "")
-            )
-            distill = distillation(role, own, repeat, prompt, f"distillation{f' of {name}' if name else ''}{of}")
-            if search in (NONE, SAVED):
-                distill = dataclasses.replace(distill, needs=(TRACES.name,))
-            result = distilled(role, own, f"distilled {called}{of}", prompt)
-            made += [distill, _standing(result, chosen and not repeat)]
+        stages = _of_recipe(config, name, role, suffix, called)
+        shown[name] = [dataclasses.replace(stage, recipe=name) for stage in stages if stage.evaluates]
+        if name == profile.chosen:
+            shown[name][0] = dataclasses.replace(shown[name][0], stands_for=STUDENT)
+        results = iter(shown[name])
+        made += [next(results) if stage.evaluates else stage for stage in stages]
+    made = sorted(made, key=lambda stage: stage.name.startswith("parity@"))  # behind what they serve
+    for name, group in profile.ensembles.items():
+        made.append(ensemble(name, [stage for member in group.members for stage in shown[member]]))
+    for name, settings in profile.cascades.items():
+        made += [stage for stage in _cascade(name, settings, shown[settings.student], teacher) if stage not in made]
+    trained = any(stage.tunes for stage in made)
+    resampled = any(recipe.resampled for recipe in profile.recipes.values())
     traces = TRACES
     if search in (NONE, SAVED):
         traces = dataclasses.replace(TRACES, needs=(), asks_with=("",) if search == NONE else TRACES.asks_with)
-    trained = any(stage.tunes for stage in made)
-    return (*([traces] if trained else []), *untrained.values(), *made)
+    teaching = [traces, *([RESAMPLED] if resampled else [])] if trained else []
+    return (*teaching, *untrained.values(), *made)
 
 
-def _standing(stage: Stage, chosen: bool) -> Stage:
-    return dataclasses.replace(stage, stands_for=STUDENT) if chosen else stage
+def _of_recipe(config: Config, name: str, role: Role, suffix: str, called: str) -> list[Stage]:
+    """The stages that tune a student and evaluate it, once for each seed."""
+    recipe, search = config.profile.recipes[name], config.search[0]
+    if recipe.serves:
+        base = config.profile.recipes[recipe.serves]
+        tunes = f"{'together' if base.strategy else 'distill'}@{recipe.serves}"
+        return [served(tunes, role, suffix, f"{recipe.serves} served as {name}")]
+    if recipe.tuned:
+        return [tuned_elsewhere(role, suffix, f"distilled {called}")]
+    made: list[Stage] = []
+    prompt = OPTIMIZE.name if recipe.prompt == "optimized" else ""
+    for repeat in range(recipe.seeds):
+        own, of = (f"{suffix}_{repeat + 1}", f", {repeat + 1} of {recipe.seeds}") if recipe.seeds > 1 else (suffix, "")
+        distill: Stage
+        if recipe.strategy:
+            title = f"BetterTogether of {name or 'the student'}{of}"
+            distill = together(role, own, repeat, title, len(recipe.strategy.split(" -> ")))
+            prompt = distill.name
+        else:
+            distill = distillation(role, own, repeat, prompt, f"distillation{f' of {name}' if name else ''}{of}")
+        if search in (NONE, SAVED):
+            distill = dataclasses.replace(distill, needs=(TRACES.name,))
+        if recipe.resampled:
+            distill = dataclasses.replace(distill, needs=(*distill.needs, RESAMPLED.name))
+        made += [distill, distilled(role, own, f"distilled {called}{of}", prompt, distill.name)]
+    return made
+
+
+def _cascade(name: str, settings: Cascade, students: list[Stage], teacher: Stage) -> list[Stage]:
+    """The cascade, behind what it asks on dev to choose its threshold, where none is given."""
+    asked = students if settings.unsure == "seeds" else students[:1]
+    chooses = settings.threshold is None and settings.unsure != "unparsed"
+    tried = [on_dev(stage) for stage in (*asked, teacher)] if chooses else []
+    return [*tried, cascade(name, settings, students, teacher, tried)]
 
 
 def _absent(config: Config) -> dict[str, str]:

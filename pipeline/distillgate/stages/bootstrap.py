@@ -11,7 +11,7 @@ from distillgate.stages.optimize import check_teacher, teacher_of
 from distillgate.stages.rows import Rows, named
 from distillgate.stages.runtime import adapter, passes, probe, watched
 from distillgate.stages.spec import TEACHER
-from distillgate.stages.teaching import Trace
+from distillgate.stages.teaching import TRACES, Trace
 
 if TYPE_CHECKING:
     from distillgate.config import Config
@@ -38,6 +38,33 @@ def collect(context: Context) -> tuple[Trace, ...]:
     if context.recording:
         context.tell(f"{context.stage.name}: {sum(trace.passed for trace in traces)} of {len(traces)} pass the metric")
     return traces
+
+
+def resample(context: Context) -> dict[str, Trace]:
+    """Row id → the first further trace that the metric accepts, of the rows whose first trace it rejected.
+
+    The teacher is asked up to `resample` times, at `resample_temperature`; each round asks all rows that are left, one
+    by one, because the same question asked at once would have answers in any order.
+
+    Raises:
+        Exception: as `collect`.
+    """
+    settings, accepts = context.config.profile.finetuning, passes(context)
+    teacher = named(context.cast(teacher_of(context), TEACHER))
+    for predictor in teacher.predictors():
+        predictor.lm = predictor.lm.copy(temperature=settings.resample_temperature)
+    found: dict[str, Trace] = {}
+    left = [trace.example for trace in context.result(TRACES.name) if not trace.passed]
+    for _ in range(settings.resample):
+        with watched(context, left):
+            tried = bootstrap_trace_data(teacher, left, metric=accepts, num_threads=1) if left else []
+        for one in tried:
+            if one["score"] is True:
+                found[str(one["example"].id)] = Trace(one["example"], one["prediction"], one["trace"], True)
+        left = [example for example in left if str(example.id) not in found]
+    if context.recording:
+        context.tell(f"{context.stage.name}: {len(found)} rows pass the metric by a later sample, {len(left)} do not")
+    return found
 
 
 def check(config: Config, task: Task, golden: Golden) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from distillgate.calls import Call
 from distillgate.config import Config
 from distillgate.golden import Golden, to_examples
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.stages.awaiting import synchronous
 from distillgate.stages.spec import JUDGE, Role, Split, Stage
 from distillgate.task import Task
@@ -45,6 +46,29 @@ class Tape(Protocol):
         """Send nothing more: every further request is refused with `error`."""
 
 
+class _Untaped:
+    """Of a stage that calls no model."""
+
+    def __init__(self) -> None:
+        self.header: dict[str, Any] = {}
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Nothing is recorded anyway."""
+        return nullcontext()
+
+    def forget(self, matches: Callable[[str], object]) -> None:
+        """There is nothing to forget."""
+
+    def supply(self, path: str, body: Any) -> None:
+        """Nobody asks for it."""
+
+    def stop(self, error: Exception) -> None:
+        """Nothing is sent."""
+
+
+UNTAPED: Tape = _Untaped()
+
+
 @dataclass(frozen=True)
 class Context:
     """What a stage runs with."""
@@ -68,6 +92,12 @@ class Context:
 
     tuned: str = ""
     """The whole name of the model that the stage calls, where it was tuned here; empty where it is not known."""
+
+    calls: Callable[[str], Sequence[Call]] = lambda stage: ()
+    """The recorded calls of a stage that this one needs."""
+
+    spend: Callable[[Iterable[Call]], None] = lambda calls: None
+    """Notes recorded calls of other stages as what a derived stage would make as well."""
 
     tell: Callable[[str], None] = lambda message: None
     """Says something to whoever watches a recording."""
@@ -134,6 +164,7 @@ def make_lm(spec: Model, api_key: str, retries: int = 5) -> dspy.LM:
         num_retries=retries,
         engine="lm15",
         api_key=api_key,
+        **({"logprobs": True} if spec.logprobs else {}),
         **({"api_base": spec.api_base} if spec.api_base else {}),
         **({"timeout": spec.timeout_seconds} if spec.timeout_seconds else {}),
     )

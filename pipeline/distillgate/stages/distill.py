@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from distillgate.stages.spec import Role, Stage
-from distillgate.stages.teaching import TRACES
+from distillgate.stages.teaching import REJECTED, TRACES, Curated
 from distillgate.tuning import TuningReport
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ class Distillation:
     rows: bytes
     """The training file, JSON Lines of chat messages."""
 
+    curated: Curated
+    """The traces that it was trained on."""
+
+    steps: str = ""
+    """Of BetterTogether, the steps whose result was best on dev: `p -> w`; empty where weights alone were tuned."""
+
 
 def distillation(role: Role, suffix: str = "", repeat: int = 0, prompt: str = "", title: str = "distillation") -> Stage:
     """The stage that tunes the student of a role: `distill` and a `suffix` is its name.
@@ -58,17 +64,37 @@ def distillation(role: Role, suffix: str = "", repeat: int = 0, prompt: str = ""
 
         check(config, task, golden, role)
 
+    needs = (TRACES.name, *([prompt] if prompt else []))
+    return tuning(name, title, run, needs, role, suffix, repeat, check, asks_with=(prompt,))
+
+
+def tuning(
+    name: str,
+    title: str,
+    run: Callable[[Context], Distillation],
+    needs: tuple[str, ...],
+    role: Role,
+    suffix: str,
+    repeat: int,
+    check: Callable[[Config, Task, Golden], None],
+    **declared: Any,
+) -> Stage:
+    """A stage whose tape holds a fine-tuning job; `declared` are further fields of `Stage`."""
+
     def saved(result: Distillation) -> Mapping[str, bytes]:
         from distillgate.stages.runtime import saved_program
 
-        tuning = result.tuning
+        tuned = result.tuning
         about = {
             "kept": result.kept,
             "dropped": result.dropped,
-            "base_model": tuning.base_model,
-            "job": tuning.job_id,
-            "trained_tokens": tuning.trained_tokens,
-            "seconds": tuning.seconds,
+            "base_model": tuned.base_model,
+            "job": tuned.job_id,
+            "trained_tokens": tuned.trained_tokens,
+            "seconds": tuned.seconds,
+            **({"resampled": result.curated.resampled} if result.curated.resampled else {}),
+            **({"left_out": dict(result.curated.left_out)} if result.curated.left_out.keys() - {REJECTED} else {}),
+            **({"steps": result.steps} if result.steps else {}),
         }
         return {
             f"{name}.json": saved_program(result.program),
@@ -76,23 +102,21 @@ def distillation(role: Role, suffix: str = "", repeat: int = 0, prompt: str = ""
             f"training{suffix}.json": orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
         }
 
+    given: dict[str, Any] = {"roles": (role,), "purpose": "training", "estimate": lambda rows: JOB_CALLS} | declared
     return Stage(
         name,
         title,
         run,
-        needs=(TRACES.name, *([prompt] if prompt else [])),
-        roles=(role,),
+        needs=needs,
         split="train",
         marker="distill",
         fixture=f"distillation{suffix}",
-        purpose="training",
         one_off=True,
         seeded=True,
         repeat=repeat,
         tunes=True,
-        asks_with=(prompt,),
-        estimate=lambda rows: JOB_CALLS,
         check=check,
         artefacts=saved,
         ignored=(f"training{suffix}.jsonl",),
+        **given,
     )

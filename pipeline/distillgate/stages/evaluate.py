@@ -77,9 +77,10 @@ def untuned(role: Role, suffix: str = "", title: str = "untuned student") -> Sta
     return evaluation(f"student{suffix}", title, role, _plain(role), marker="student")
 
 
-def distilled(role: Role, suffix: str = "", title: str = "distilled student", prompt: str = "") -> Stage:
-    """The evaluation of the student that the stage `distill` and the suffix tuned."""
-    distill = f"distill{suffix}"
+def distilled(
+    role: Role, suffix: str = "", title: str = "distilled student", prompt: str = "", distill: str = "distill"
+) -> Stage:
+    """The evaluation of the student that the stage `distill` tuned."""
     return evaluation(
         f"distilled{suffix}",
         title,
@@ -89,6 +90,22 @@ def distilled(role: Role, suffix: str = "", title: str = "distilled student", pr
         marker="distill",
         asks_with=(prompt,),
     )
+
+
+def served(distill: str, role: Role, suffix: str, title: str) -> Stage:
+    """The evaluation of the model that another student's stage `distill` tuned, served otherwise."""
+
+    def program(context: Context) -> dspy.Module:
+        model = role.model_of(context.config.profile)
+        variant = context.config.profile.recipe(role.name).variant
+        tuned = _tuned(distill, role)(context)
+        shared = context.lm(Role(role.name, tuned=True))
+        for predictor in tuned.predictors():
+            name = shared.model if model.tuned else f"{predictor.lm.model}{variant}"
+            predictor.lm = shared.copy(model=name)
+        return tuned
+
+    return evaluation(f"parity{suffix}", title, role, program, needs=(distill,), marker="distill")
 
 
 def tuned_elsewhere(role: Role, suffix: str = "", title: str = "distilled student") -> Stage:

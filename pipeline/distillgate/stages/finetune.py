@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -19,16 +19,18 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 
 from distillgate.errors import FineTuningError, StageError
 from distillgate.stages.context import Context
+from distillgate.stages.curation import curate
 from distillgate.stages.distill import Distillation
 from distillgate.stages.optimize import instructed
 from distillgate.stages.rows import Rows, named
 from distillgate.stages.runtime import adapter, inputs_key, prepared
-from distillgate.stages.teaching import TRACES, Trace
+from distillgate.stages.teaching import RESAMPLED, TRACES, Curated, Trace
 from distillgate.tuning import Tuner, TuningReport
 
 if TYPE_CHECKING:
     from distillgate.config import Config
     from distillgate.golden import Golden
+    from distillgate.recipes import Student
     from distillgate.stages.spec import Role
     from distillgate.task import Task
 
@@ -51,24 +53,25 @@ def distill(context: Context) -> Distillation:
         FineTuningError: the job did not succeed.
         StageError: no trace passed the metric, there are fewer than the recipe takes, or the tuned model is silent.
     """
-    (role, *_), traces = context.stage.roles, context.result(TRACES.name)
+    role = context.stage.roles[0]
     recipe = context.config.profile.recipe(role.name)
     program = instructed(context, context.task.program()) if recipe.prompt == "optimized" else context.task.program()
-    chosen = _chosen(traces, recipe.traces, context.config.seed)
+    curated = curated_of(context, recipe)
+    chosen = curated.kept
     student = context.cast(program, role)
     _one_model(predictor.lm.model for predictor in student.predictors())
     context.tape.forget(LOOK)  # what an earlier run saw of its job is past: nobody waits for it again
-    tuner = _TunerProvider(context.tuner())
+    tuner = TunerProvider(context.tuner())
     student.set_lm(student.predictors()[0].lm.copy(provider=tuner))
     rows = Rows(program, adapter())
-    optimizer = _RecordedFinetune(
-        rows,
+    optimizer = RecordedFinetune(
+        lambda program: rows,
         train_kwargs=dict(context.config.profile.training(role.name)),
         exclude_demos=True,
         num_threads=1,
     )
     try:
-        teacher = _recalled(context.cast(program, role), chosen)
+        teacher = recalled(context.cast(program, role), chosen)
         tuned = optimizer.compile(student, trainset=[trace.example for trace in chosen], teacher=teacher)
     except Exception as error:
         if tuner.error is not None:  # the job's own error, which DSPy wraps
@@ -78,13 +81,36 @@ def distill(context: Context) -> Distillation:
         raise
     if tuner.report is None or optimizer.used != len(chosen):
         raise StageError(f"of {len(chosen)} traces {optimizer.used} became training rows, and no model was tuned")
-    dropped = sum(not trace.passed for trace in traces)
-    result = Distillation(tuned, len(chosen), dropped, tuner.report, tuner.rows)
+    return finished(context, tuned, curated, tuner.report, tuner.rows)
+
+
+def curated_of(context: Context, recipe: Student) -> Curated:
+    """The traces that a recipe is trained on.
+
+    Raises:
+        StageError: as `curate`.
+    """
+    again = context.result(RESAMPLED.name) if recipe.resampled else {}
+    return curate(context.result(TRACES.name), recipe, context.task.label, context.config.seed, again)
+
+
+def finished(
+    context: Context, tuned: dspy.Module, curated: Curated, report: TuningReport, rows: bytes, steps: str = ""
+) -> Distillation:
+    """The result of a stage that tuned, once the tuned model has answered.
+
+    Raises:
+        StageError: it does not answer.
+    """
+    dropped = sum(not trace.passed for trace in context.result(TRACES.name))
+    result = Distillation(tuned, len(curated.kept), dropped, report, rows, curated, steps)
     if context.recording:
         with context.tape.aside():
-            inputs = chosen[0].example.inputs().toDict()
+            inputs = curated.kept[0].example.inputs().toDict()
             _must_answer(result, inputs, context.config.profile.finetuning.poll_seconds)
-        context.tell(f"{context.stage.name}: trained on {result.kept} traces, {result.dropped} failed the metric")
+        out = "".join(f", {count} {reason}" for reason, count in curated.left_out.items())
+        again = f", {curated.resampled} of them sampled again" if curated.resampled else ""
+        context.tell(f"{context.stage.name}: trained on {result.kept} traces{again}{out}")
     context.tape.forget(PROGRESS)
     return result
 
@@ -101,27 +127,7 @@ def check(config: Config, task: Task, golden: Golden, role: Role) -> None:
     _one_model(model.for_predictor(name).model for name, _ in program.named_predictors())
 
 
-def _chosen(traces: Sequence[Trace], wanted: int | None, seed: int) -> list[Trace]:
-    """The accepted traces, or so many of them, drawn by the seed: fewer are always among more; in recorded order.
-
-    Raises:
-        StageError: none was accepted, or fewer than are wanted.
-    """
-    passed = [trace for trace in traces if trace.passed]
-    if not passed:
-        raise StageError(f"the metric accepted none of the teacher's {len(traces)} training traces")
-    if wanted is None:
-        return passed
-    if wanted > len(passed):
-        raise StageError(
-            f"the recipe takes {wanted} traces, but the metric accepted {len(passed)} of {len(traces)}. Lower traces, "
-            "or add training rows"
-        )
-    order = random.Random(seed).sample(range(len(passed)), len(passed))  # noqa: S311  # not for secrets
-    return [passed[index] for index in sorted(order[:wanted])]
-
-
-def _recalled(program: dspy.Module, traces: Sequence[Trace]) -> dspy.Module:
+def recalled(program: dspy.Module, traces: Sequence[Trace]) -> dspy.Module:
     """A program that answers each row as its trace tells, without a call: BootstrapFinetune's teacher."""
     left: dict[bytes, list[Trace]] = {}
     for trace in traces:
@@ -132,9 +138,9 @@ def _recalled(program: dspy.Module, traces: Sequence[Trace]) -> dspy.Module:
         dspy.settings.trace.extend(trace.calls)
         return trace.prediction
 
-    recalled = named(program)
-    recalled.forward = MethodType(forward, recalled)
-    return recalled
+    recalling = named(program)
+    recalling.forward = MethodType(forward, recalling)
+    return recalling
 
 
 def _one_model(names: Iterable[str]) -> None:
@@ -146,13 +152,19 @@ def _one_model(names: Iterable[str]) -> None:
         )
 
 
-class _RecordedFinetune(BootstrapFinetune):
-    """Writes the rows by ours, and counts the traces that they are made of."""
+class RecordedFinetune(BootstrapFinetune):
+    """Writes the rows by ours, as `rows` of the student's program does, and counts the traces that they are made of."""
 
-    def __init__(self, rows: Rows, **settings: Any) -> None:
+    def __init__(self, rows: Callable[[dspy.Module], Rows], **settings: Any) -> None:
         super().__init__(**settings)
-        self._rows = rows
+        self._rows_of = rows
         self.used = 0
+
+    def compile(self, student: dspy.Module, trainset: list[dspy.Example], teacher: Any = None) -> dspy.Module:
+        """As DSPy does; the rows are written with the prompt that the student has now."""
+        self._rows = self._rows_of(student)
+        compiled: dspy.Module = super().compile(student, trainset, teacher)
+        return compiled
 
     def _prepare_finetune_data(self, trace_data: list[dict[str, Any]], lm: dspy.LM, pred_ind: int | None = None) -> Any:
         self.used = len(trace_data)
@@ -166,7 +178,7 @@ class _Job(TrainingJob):
         return "succeeded" if self.done() else "running"
 
 
-class _TunerProvider(Provider):
+class TunerProvider(Provider):
     """DSPy's provider interface over whoever tunes."""
 
     def __init__(self, tuner: Tuner) -> None:
@@ -178,7 +190,7 @@ class _TunerProvider(Provider):
         self.error: Exception | None = None
         self._tuner = tuner
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _TunerProvider:
+    def __deepcopy__(self, memo: dict[int, Any]) -> TunerProvider:
         """DSPy copies programs together with their LMs; the client behind a provider is shared, not copied."""
         return self
 
@@ -190,6 +202,7 @@ class _TunerProvider(Provider):
         train_data_format: TrainDataFormat | None,
         train_kwargs: Mapping[str, Any] | None = None,
     ) -> str:
+        """Tune on the rows; returns the tuned model's name with its provider's prefix."""
         prefix, _, name = model.partition("/")
         self.rows = b"".join(orjson.dumps(row) + b"\n" for row in train_data)
         try:

@@ -1,4 +1,4 @@
-"""Run a program over the test split and score every item."""
+"""Run a program over a split and score every item."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from distillgate.task import Task
 
 
 def evaluate(context: Context, program: dspy.Module) -> Scorecard:
-    """Score `program`, its models set, on the test split; the results stand in the order of its rows.
+    """Score `program`, its models set, on the stage's split; the results stand in the order of its rows.
 
     The profile's `alone` items, spread evenly over the split, run first and one at a time: their seconds are the
     model's and not those of a queue.
@@ -34,7 +34,7 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
         Exception: whatever a call or the metric raises, except for an answer that does not parse, which is a result of
             its own.
     """
-    examples = context.examples("test")
+    examples = context.examples(context.stage.split)
     # while recording one runs first in any case: a program or metric that fails costs one item
     alone = min(max(context.config.profile.alone, int(context.recording)), len(examples))
     step = len(examples) / alone if alone else 0.0
@@ -98,6 +98,8 @@ def _result(example: dspy.Example, prediction: dspy.Prediction, task: Task) -> I
     score, calls = prediction.verdict, tuple[Call, ...](prediction.calls)
     failed = prediction.unparsed is not None
     outputs = {UNPARSED: prediction.unparsed} if failed else outputs_of(prediction.answer)
+    if any(call.logprobs for call in calls):
+        outputs.pop("logprobs", None)  # DSPy adds the tokens to the answer
     shown = task.label or next(reversed(outputs), "")
     return ItemResult(
         id=example.id,
@@ -117,7 +119,30 @@ def _result(example: dspy.Example, prediction: dspy.Prediction, task: Task) -> I
         cached_tokens=sum(call.cached_tokens for call in calls),
         seconds=sum(call.seconds for call in calls),
         alone=timed(calls),
+        confidence=confidence(calls, task.label, "" if failed else text_of(outputs.get(task.label or "", ""))),
     )
+
+
+def confidence(calls: Sequence[Call], field: str | None, label: str) -> float | None:
+    """The probability that the model gave to an answer, 0 to 1; None where some call does not tell its tokens'.
+
+    Of a labelled answer it is the product over the tokens of the label, where that stands behind the name of its
+    `field` in the last call's text; else the geometric mean over all tokens, so that long answers are not unsure.
+    """
+    told = [call.logprobs for call in calls]
+    if not told or not all(told):
+        return None
+    text = "".join(token for token, _ in told[-1])
+    start = text.find(label, max(0, text.rfind(field))) if field and label else -1
+    if start < 0:
+        every = [logprob for tokens in told for _, logprob in tokens]
+        return round(math.exp(math.fsum(every) / len(every)), 6)
+    place, found = 0, []
+    for token, logprob in told[-1]:
+        if place < start + len(label) and place + len(token) > start:
+            found.append(logprob)
+        place += len(token)
+    return round(math.exp(math.fsum(found)), 6)
 
 
 def _secondary(task: Task, example: dspy.Example, answer: dspy.Prediction) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -14,7 +14,7 @@ from distillgate.stages.context import Context
 from distillgate.stages.mipro import check_demos
 from distillgate.stages.optimize import OPTIMIZERS
 from distillgate.stages.runtime import probe, trial_metric, watched
-from distillgate.stages.spec import TEACHER
+from distillgate.stages.spec import TEACHER, Role
 from distillgate.task import Task, load_object
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def optimize(context: Context) -> dspy.Module:
         StageError: the optimizer made no program.
         Exception: whatever the program, a call or the metric raised, except for an answer that does not parse.
     """
-    (name, settings), task = context.config.search, context.task
+    name, task = context.config.search[0], context.task
     train, dev = context.examples("train"), context.examples("dev")
     _check(context.config, task, train)
     program = context.cast(task.program(), TEACHER)
@@ -86,7 +86,7 @@ def optimize(context: Context) -> dspy.Module:
         warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
         probe(context, program, context.examples(OPTIMIZERS[name].probed if name in OPTIMIZERS else "dev")[0])
         if name in OPTIMIZERS:
-            optimized = _compiled(context, program, name, settings)
+            optimized = _compiled(context, program, name)
         else:
             optimized = load_object(name, "optimizer", context.config.pythonpath)(context)
     if not isinstance(optimized, dspy.Module):
@@ -96,17 +96,26 @@ def optimize(context: Context) -> dspy.Module:
     return context.cast(optimized, TEACHER)
 
 
-def _compiled(context: Context, program: dspy.Module, name: str, settings: Mapping[str, Any]) -> Any:
+def _compiled(context: Context, program: dspy.Module, name: str) -> Any:
+    optimizer, arguments = made(context, TEACHER, name)
+    lm = {"lm": context.lm(TEACHER)} if OPTIMIZERS[name].resets else {}
+    with dspy.context(**lm):
+        return optimizer.compile(program, **arguments)
+
+
+def made(context: Context, role: Role, name: str) -> tuple[Any, dict[str, Any]]:
+    """An optimizer for the prompt of a role's model, and what its `compile` gets besides the program."""
+    _, settings = context.config.search
     optimizer = OPTIMIZERS[name]
     kind = load_object(optimizer.kind, "optimizer")
     given = {**optimizer.arguments(context), "metric": trial_metric(context), "seed": context.seed}
+    if "task_model" in given:
+        given["task_model"] = context.lm(role)
     if BUDGETS & settings.keys():
         given["auto"] = None
     given |= settings
-    lm = {"lm": context.lm(TEACHER)} if optimizer.resets else {}
     making, compiling = ({key: value for key, value in given.items() if key in names} for names in _parameters(kind))
-    with dspy.context(**lm):
-        return kind(**making).compile(program, **compiling)
+    return kind(**making), compiling
 
 
 def _parameters(kind: type) -> tuple[set[str], set[str]]:

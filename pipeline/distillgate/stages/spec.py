@@ -12,7 +12,8 @@ from distillgate.errors import AbsentStageError, StageError
 if TYPE_CHECKING:
     from distillgate.config import Config
     from distillgate.golden import Golden
-    from distillgate.profiles import Model, Profile
+    from distillgate.models import Model
+    from distillgate.profiles import Profile
     from distillgate.task import Task
 
 Split = Literal["train", "dev", "test"]
@@ -137,6 +138,13 @@ class Stage:
     artefacts: Callable[[Any], Mapping[str, bytes]] | None = None
     """Files to keep of a recorded result, beside the baseline: file name → content. A replay must make the same."""
 
+    derived: bool = False
+    """Whether it is computed of the results that it needs alone: it calls no model, and has no tape."""
+
+    recipe: str | None = None
+    """Of an evaluation, the student, ensemble or cascade of the profile that it shows, by name; a gate is measured on
+    it as `GATE@NAME`. None where it shows none that is made here."""
+
     ignored: tuple[str, ...] = ()
     """Of these files, those that git ignores because the tape holds the same; a checkout lacks them."""
 
@@ -200,6 +208,22 @@ class Graph(Mapping[str, Stage]):
     def names(self) -> tuple[str, ...]:
         """All names, in running order."""
         return tuple(self._stages)
+
+    @property
+    def taped(self) -> tuple[str, ...]:
+        """The stages that have tapes."""
+        return tuple(name for name, stage in self._stages.items() if not stage.derived)
+
+    def showing(self, recipe: str) -> tuple[str, ...]:
+        """The evaluations of a student (one for each of its fine-tunes), an ensemble or a cascade.
+
+        Raises:
+            StageError: there is none of that name; lists those that there are.
+        """
+        if found := tuple(name for name, stage in self._stages.items() if stage.recipe == recipe):
+            return found
+        known = dict.fromkeys(stage.recipe for stage in self._stages.values() if stage.recipe)
+        raise StageError(f"no student, ensemble or cascade {recipe!r}; there are: {', '.join(known) or 'none'}")
 
     @property
     def evaluations(self) -> tuple[str, ...]:

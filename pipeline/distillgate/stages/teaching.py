@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,32 @@ class Trace:
     """Whether the metric, in its stricter form, accepts it."""
 
 
+REJECTED = "rejected by the metric"
+"""The reason that every recipe has which filters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """The traces of a recipe, in recorded order."""
+
+    kept: Sequence[Trace]
+    resampled: int
+    """How many of them a later sample of the teacher gave."""
+
+    left_out: Mapping[str, int]
+    """Reason → traces that were left out for it."""
+
+
 def _collect(context: Context) -> tuple[Trace, ...]:
     from distillgate.stages.bootstrap import collect
 
     return collect(context)
+
+
+def _resample(context: Context) -> Mapping[str, Trace]:
+    from distillgate.stages.bootstrap import resample
+
+    return resample(context)
 
 
 def _check(config: Config, task: Task, golden: Golden) -> None:
@@ -58,3 +81,14 @@ TRACES = Stage(
     asks_with=(OPTIMIZE.name,),
     check=_check,
 )
+
+RESAMPLED = dataclasses.replace(
+    TRACES,
+    name="resampled",
+    title="teacher's traces, sampled again",
+    run=_resample,
+    needs=(TRACES.name,),
+    fixture="",
+    estimate=lambda rows: rows["train"] // 2,
+)
+"""Only of a profile with a student that is trained on them."""

@@ -85,7 +85,7 @@ def stages_to_record(config: pytest.Config, asked: Member) -> tuple[str, ...]:
             "--distill-record is refused under xdist: two processes must not write one cassette; use -n 0"
         )
     _only(config, "--distill-record", asked)
-    return _named(asked, "--distill-record", wanted, asked.graph.names)
+    return _named(asked, "--distill-record", wanted, asked.graph.taped)
 
 
 def stages_to_ask_live(config: pytest.Config, asked: Member) -> tuple[str, ...]:

@@ -171,5 +171,6 @@ def take_over(lifecycle: Lifecycle, handed: Handover) -> None:
     ledger.calls.clear()
     for stage in lifecycle.graph:
         if stage in known:
-            ledger.add(stage, known[stage], items[stage])
+            parts = card.parts if isinstance(card := lifecycle.results.get(stage), Scorecard) else {}
+            ledger.add(stage, known[stage], items[stage], parts)
     ledger.training |= handed.training

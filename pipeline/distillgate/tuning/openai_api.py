@@ -15,7 +15,8 @@ from distillgate.tuning.endpoint_errors import PATIENCE, lasting, wait_asked_of
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
-    from distillgate.profiles import FineTuning, Model
+    from distillgate.models import Model
+    from distillgate.recipes import FineTuning
 
 WAITING = ("validating_files", "queued", "running", "paused")
 """Statuses that a job can leave without a new start."""

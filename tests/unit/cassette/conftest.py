@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 
 import pytest
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.stages.context import NO_KEY, make_lm
 
 NOWHERE = "http://endpoint.invalid/v1"

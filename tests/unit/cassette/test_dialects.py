@@ -15,7 +15,7 @@ from distillgate.cassette.dialects import (
 from distillgate.cassette.format import read
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import recording, replaying
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.stages.context import NO_KEY, make_lm
 
 OPENAI = {"prompt_tokens": 50, "completion_tokens": 9}

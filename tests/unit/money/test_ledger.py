@@ -6,9 +6,11 @@ import math
 import pytest
 from distillgate.calls import Call
 from distillgate.errors import NotMeasuredError, PriceError
+from distillgate.models import Model, Price
 from distillgate.money.ledger import Economics, Ledger
 from distillgate.money.prices import token_dollars
-from distillgate.profiles import FineTuning, Model, Price, Profile, Student
+from distillgate.profiles import Profile
+from distillgate.recipes import FineTuning, Student
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Stage
 from distillgate.tuning import TuningReport
 

@@ -8,9 +8,11 @@ import pytest
 from distillgate.calls import Call
 from distillgate.config import Config
 from distillgate.errors import CassetteError, ConfigError, PriceError
+from distillgate.models import Model, Price
 from distillgate.money import plan
 from distillgate.money.plan import Usage, estimate, make_plan
-from distillgate.profiles import FineTuning, Model, Price, Profile, Student
+from distillgate.profiles import Profile
+from distillgate.recipes import FineTuning, Student
 from distillgate.run.recordings import Recordings
 from distillgate.stages.spec import JUDGE, STUDENT, TEACHER, Graph, Stage
 

@@ -2,8 +2,10 @@
 
 import pytest
 from distillgate.errors import PriceError
+from distillgate.models import Model, Price
 from distillgate.money.prices import call_dollars, token_dollars, training_price
-from distillgate.profiles import FineTuning, Model, Price, Profile, Student
+from distillgate.profiles import Profile
+from distillgate.recipes import FineTuning, Student
 
 GPT_4O = "gpt-4o-2024-08-06"
 TUNED = "ft:gpt-4o-mini-2024-07-18:house:news:AbC123"

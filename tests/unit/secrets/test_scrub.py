@@ -137,7 +137,7 @@ def test_settings_remember_both_values_of_a_key(tmp_path, monkeypatch):
 
 
 def test_a_key_from_the_environment_is_remembered_when_it_is_read(tmp_path, monkeypatch):
-    from distillgate.profiles import Model
+    from distillgate.models import Model
     from distillgate.run.recordings import api_key
 
     monkeypatch.setenv("SCRUB_READ_KEY", "read-from-environment")

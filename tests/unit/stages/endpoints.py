@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import dspy
 import openai
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.stages.context import NO_KEY, make_lm
 from distillgate.tuning.openai_api import OpenAITuner
 from starlette.requests import Request

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import dspy
-from distillgate.profiles import Student
+from distillgate.recipes import Student
 from distillgate.results.scorecard import Scorecard
 from distillgate.stages.distill import Distillation, distillation
 from distillgate.stages.evaluate import untuned

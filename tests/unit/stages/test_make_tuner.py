@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 import openai
-from distillgate.profiles import FineTuning, Model
+from distillgate.models import Model
+from distillgate.recipes import FineTuning
 from distillgate.tuning.openai_api import make_tuner
 
 from tests.endpoint import Endpoint

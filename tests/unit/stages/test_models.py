@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
 from distillgate.config import load_config
 from distillgate.errors import ConfigError
-from distillgate.profiles import Model
+from distillgate.models import Model
 from distillgate.run.recordings import api_key
 from distillgate.stages.context import NO_KEY, make_lm
 from dspy.utils.exceptions import LMAuthError, LMServerError

@@ -119,7 +119,7 @@ def test_what_cannot_be_is_refused_with_what_is_valid(make, table, why):  # noqa
 
 
 def test_more_traces_than_were_accepted_are_refused_before_a_job_starts(make):  # noqa: F811
-    with pytest.raises(StageError, match="the recipe takes 9 traces, but the metric accepted 8 of 8"):
+    with pytest.raises(StageError, match="the recipe takes 9 traces, but of 8 only 8 are left"):
         make.recorded(
             shaped(shapes.Plain), project=NO_SEARCH, profile='student = { model = "openai/student", traces = 9 }'
         )
