@@ -17,7 +17,7 @@ PAGE = (DOCS / "secrets.md").read_text("utf-8")
 
 
 def figures(found):
-    """`found` tells for each line whether a secret of it was found: recall and false alarms, as the page writes them."""
+    """Recall and false alarms, as the page writes them; `found` tells of each line whether a secret was found in it."""
     secret = [hit for line, hit in zip(CORPUS, found, strict=True) if line.secret]
     innocent = [hit for line, hit in zip(CORPUS, found, strict=True) if not line.secret]
     missed = sorted({line.kind for line, hit in zip(CORPUS, found, strict=True) if line.secret and not hit})

@@ -1,5 +1,6 @@
 """The guide's files are written and its commands run, from a wheel to a red run and back."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from tests.documentation import DOCS, blocks, matches
+from tests.documentation import DOCS, README, blocks, matches
 from tests.endpoint import Endpoint, served
 from tests.tasks import replies
 
@@ -20,6 +21,7 @@ URL = "http://127.0.0.1:8000/v1"
 """The endpoint that the guide speaks of."""
 
 PROJECT = Path(__file__).parent / "invoices"
+QUEUES = ("billing", "delivery")
 
 
 def steps():
@@ -28,6 +30,22 @@ def steps():
         for step in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
             command, _, shown = step.partition("\n")
             yield command, shown
+
+
+def shell(command, folder, environment):
+    """Run a command line as a user's shell does, in a terminal of 100 columns."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment = environment | {"COLUMNS": "100", "PATH": path}
+    return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def routed(body):
+    """The teacher and the tuned student find the queue, the untuned student answers nonsense."""
+    asked = str(body["messages"][-1]["content"])
+    if "[[ ## queue ## ]]" not in asked or body["model"].startswith("my-small-model"):
+        return None
+    queue = next(queue for queue in QUEUES if f": {queue}" in asked)
+    return f"[[ ## reasoning ## ]]\nIt says so.\n\n[[ ## queue ## ]]\n{queue}\n\n[[ ## completed ## ]]"
 
 
 def test_the_guide_is_followed(tmp_path, environment):
@@ -40,12 +58,10 @@ def test_the_guide_is_followed(tmp_path, environment):
     with served(endpoint):
         for block in blocks(GUIDE, "python", "toml"):
             (project / block.title).write_text(block.text.replace(URL, endpoint.url), "utf-8")
-        home = Path(sys.executable).parent
-        environment |= {"COLUMNS": "100", "PATH": f"{home}{os.pathsep}{environment['PATH']}"}
         installing, *following = steps()
         assert installing == ("pip install distillgate", "")  # what the fixture did, from the wheel of this checkout
         for command, shown in following:
-            done = subprocess.run(command, shell=True, cwd=project, env=environment, capture_output=True, text=True)
+            done = shell(command, project, environment)
             printed = f"{done.stdout}{done.stderr}".replace(endpoint.url, URL)
             assert bool(done.returncode) == ("# fails" in command), f"{command}\n{printed}"
             assert not shown or matches(shown, printed), f"{command}\n{printed}"
@@ -64,13 +80,15 @@ def test_the_readmes_own_task_goes_from_a_plan_to_a_green_run(tmp_path, environm
     (code,), (settings,) = blocks(README, "python"), blocks(README, "toml")
     (tmp_path / "tickets.py").write_text(code.text, "utf-8")
     *_, commands = blocks(README, "sh")
+    key = "OPENAI_API_KEY"
     with served(Endpoint()) as endpoint:
         endpoint.script = routed
         ours = settings.text.replace("http://127.0.0.1:8017/v1", endpoint.url)
-        ours = ours.replace("openai/gpt-4.1", "openai/teacher")
+        ours = ours.replace(f'"{key}"', f'"{key}", api_base = "{endpoint.url}"')
+        ours = ours.replace("finetuning = {", "finetuning = { poll_seconds = 0.01,")
         (tmp_path / "pyproject.toml").write_text(ours, "utf-8")
         for command in commands.text.splitlines():
-            done = shell(command, tmp_path, environment | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": endpoint.url})
+            done = shell(command, tmp_path, environment | {key: "sk-of-this-test-alone"})
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
