@@ -57,6 +57,8 @@ class Model(Table):
 
     temperature: NotNegative = 0.0
     max_tokens: Count = 1000
+    """The longest answer."""
+
     price: Price | None = None
     """Overrides the published price; needed where none is published."""
 
@@ -155,7 +157,11 @@ class FineTuning(Table):
     """How a profile's student is tuned."""
 
     hyperparameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """As the endpoint names them: `n_epochs`, `batch_size`, `learning_rate_multiplier`."""
+
     suffix: str = ""
+    """Becomes part of the tuned model's name."""
+
     poll_seconds: NotNegative = 20.0
     """Pause between two looks at a running job; none in replay."""
 
@@ -170,6 +176,7 @@ class Profile(Table):
     name: str
     teacher: Model | None = None
     student: Student | None = None
+    """The only student; without one, the teacher is evaluated alone."""
 
     finetuning: FineTuning = dataclasses.field(default_factory=FineTuning)
     students: Mapping[str, Student] = dataclasses.field(default_factory=dict)
@@ -179,7 +186,11 @@ class Profile(Table):
     """Which of several students is compared with the teacher; the first where it is empty."""
 
     judge: Model | None = None
+    """The model that the metric asks."""
+
     proposer: Model | None = None
+    """The model that proposes instructions while the teacher is optimised; None: the teacher."""
+
     optimizer: str | None = None
     """Overrides the project's, as does the next one, its settings included."""
 
