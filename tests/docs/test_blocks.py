@@ -130,6 +130,15 @@ def test_the_reference_of_commands_is_whole():
     assert ours == set(re.findall(r"--distill-[a-z-]+", page))
 
 
+def test_the_fixtures_of_the_reference_exist():
+    command = [sys.executable, "-m", "pytest", "--fixtures", "tests/gates"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    table = (DOCS / "commands.md").read_text("utf-8").partition("## Fixtures")[2]
+    names = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE)))
+    assert len(names) > 10
+    assert [name for name in names if not re.search(rf"^{name}\b", said, re.MULTILINE)] == []
+
+
 def test_the_reference_of_settings_is_whole():
     page = (DOCS / "settings.md").read_text("utf-8")
     for name, members in re.findall(r"^::: (\S+)\n    options:\n      members: \[(.*)\]$", page, re.MULTILINE):
