@@ -13,6 +13,8 @@ import pytest
 import yaml
 from distillgate.config import load_config
 from distillgate.results import gates
+from distillgate.stages import STAGES
+from distillgate.stages.optimize import NONE, OPTIMIZERS, SAVED
 from distillgate.task import load_task
 
 from tests.documentation import DOCS, PAGES, README, ROOT, blocks, every, inline, tokens
@@ -128,6 +130,19 @@ def test_the_reference_of_commands_is_whole():
         assert options == set(re.findall(r"--[a-z-]+", row))
     ours = set(re.findall(r"--distill-[a-z-]+", known("pytest")))
     assert ours == set(re.findall(r"--distill-[a-z-]+", page))
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        pytest.param("gates", gates.GATES, id="gates"),
+        pytest.param("task", (f'"{name}"' for name in (*OPTIMIZERS, NONE, SAVED)), id="optimizers"),
+        pytest.param("index", (stage.name for stage in STAGES), id="stages"),
+        pytest.param("index", (stage.marker for stage in STAGES), id="markers"),
+    ],
+)
+def test_a_page_names_every_one_that_there_is(page, names):
+    assert set(names) <= set(inline(DOCS / f"{page}.md"))
 
 
 def test_the_fixtures_of_the_reference_exist():
