@@ -18,6 +18,8 @@ from distillgate.stages.optimize import NONE, OPTIMIZERS, SAVED
 from distillgate.task import load_task
 
 from tests.documentation import DOCS, PAGES, README, ROOT, blocks, every, inline, tokens
+from tests.faults.regressions.injected import HARMLESS, REGRESSIONS
+from tests.faults.regressions.test_regressions import ORDERS
 
 QUOTED = {
     "README.md": ["tests/docs/test_red.py"],
@@ -187,6 +189,16 @@ PATHS = sorted(
 @pytest.mark.parametrize(("page", "path"), PATHS)
 def test_the_files_it_names_exist(page, path):
     assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "results.md"], ids=lambda page: page.stem)
+def test_it_tells_as_many_regressions_as_are_injected(page):
+    told = re.search(
+        r"(\d+) injected regressions are .*? (\d+) harmless changes .*? (\d+) seeded orders",
+        " ".join(page.read_text("utf-8").split()),
+    )
+    assert told
+    assert [int(number) for number in told.groups()] == [len(REGRESSIONS), len(HARMLESS), ORDERS]
 
 
 def test_the_readmes_task_is_a_task(tmp_path, monkeypatch):
