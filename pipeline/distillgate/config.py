@@ -58,13 +58,17 @@ class Config(Table):
 
     root: Path
     task: str
+    """What is distilled, as `module:attribute`."""
+
     profile: Profile
-    """The chosen one."""
+    """The chosen one; in the file, its name."""
 
     profiles: tuple[str, ...]
     """Names of all that are defined."""
 
     gates: Mapping[str, Gate]
+    """Bounds by name; those of the profile, if it has any."""
+
     tasks: tuple[str, ...] = ()
     """Names of the tasks that the project defines in tables of their own; empty where it has but one."""
 
@@ -72,8 +76,14 @@ class Config(Table):
     """Which of them this is."""
 
     golden: Folder = Field(default="golden", validate_default=True)
+    """The folder of rows, accepted results and saved programs."""
+
     cassettes: Folder = Field(default="cassettes", validate_default=True)
+    """The folder of tapes."""
+
     seed: Whole = 9
+    """Of the optimizer's search, of fine-tuning, and of which traces are drawn."""
+
     tape_budget_mb: Positive = 5.0
     """Megabytes (10⁶ bytes) that the tapes of one profile may take up in the repository."""
 

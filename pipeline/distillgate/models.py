@@ -41,6 +41,8 @@ class Model(Table):
 
     temperature: NotNegative = 0.0
     max_tokens: Count = 1000
+    """The longest answer."""
+
     logprobs: Flag = False
     """Whether the endpoint is asked for the probability of each token, from which a cascade may tell how sure it is."""
 

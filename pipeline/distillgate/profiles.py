@@ -38,6 +38,7 @@ class Profile(Table):
     name: str
     teacher: Model | None = None
     student: Student | None = None
+    """The only student; without one, the teacher is evaluated alone."""
 
     finetuning: FineTuning = dataclasses.field(default_factory=FineTuning)
     students: Mapping[str, Student] = dataclasses.field(default_factory=dict)
@@ -47,9 +48,17 @@ class Profile(Table):
     """Which of several students is compared with the teacher; the first where it is empty."""
 
     ensembles: Mapping[str, Ensemble] = dataclasses.field(default_factory=dict)
+    """Majorities of students, by name."""
+
     cascades: Mapping[str, Cascade] = dataclasses.field(default_factory=dict)
+    """Students with the teacher behind them, by name."""
+
     judge: Model | None = None
+    """The model that the metric asks."""
+
     proposer: Model | None = None
+    """The model that proposes instructions while the teacher is optimised; None: the teacher."""
+
     optimizer: str | None = None
     """Overrides the project's, as does the next one, its settings included."""
 

@@ -107,7 +107,11 @@ class FineTuning(Table):
     """How a profile's student is tuned."""
 
     hyperparameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """As the endpoint names them: `n_epochs`, `batch_size`, `learning_rate_multiplier`."""
+
     suffix: str = ""
+    """Becomes part of the tuned model's name."""
+
     poll_seconds: NotNegative = 20.0
     """Pause between two looks at a running job; none in replay."""
 
@@ -116,5 +120,7 @@ class FineTuning(Table):
     `resampled` traces."""
 
     resample_temperature: Positive = 0.7
+    """Of these samples."""
+
     usd_per_million_tokens: NotNegative | None = None
     """Price of training, per million tokens of the training file times epochs; None where it is not known."""

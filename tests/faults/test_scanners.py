@@ -1,23 +1,23 @@
-"""Measures the rules for secrets beside those of two scanners, on one corpus; README tells the figures."""
+"""Measures the rules for secrets beside those of two scanners, on one corpus; the page on secrets tells the figures."""
 
 import json
 import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from distillgate.secrets.scrub import Scrubber
 
 from tests.corpus import lines
+from tests.documentation import DOCS
 
 CORPUS = list(lines())
-README = Path(__file__).parents[2] / "README.md"
+PAGE = (DOCS / "secrets.md").read_text("utf-8")
 
 
 def figures(found):
-    """`found` gives for each line whether a secret of it was found: recall and false alarms, as README writes them."""
+    """Recall and false alarms, as the page writes them; `found` tells of each line whether a secret was found in it."""
     secret = [hit for line, hit in zip(CORPUS, found, strict=True) if line.secret]
     innocent = [hit for line, hit in zip(CORPUS, found, strict=True) if not line.secret]
     missed = sorted({line.kind for line, hit in zip(CORPUS, found, strict=True) if line.secret and not hit})
@@ -27,20 +27,20 @@ def figures(found):
         "\nfalse:",
         *(one.text for one, hit in zip(CORPUS, found, strict=True) if hit > bool(one.secret)),
     )
-    return f"{sum(secret)} of {len(secret)} and {sum(innocent)} of {len(innocent)}"
+    return f"{sum(secret)} of {len(secret)} | {sum(innocent)} of {len(innocent)}"
 
 
-def test_readme_tells_how_many_secrets_the_rules_find_and_how_often_wrongly():
+def test_the_page_tells_how_many_secrets_the_rules_find_and_how_often_wrongly():
     scrubber = Scrubber()
     cleaned = [scrubber.text(line.text) for line in CORPUS]
     found = [
         line.secret not in text if line.secret else text != line.text
         for line, text in zip(CORPUS, cleaned, strict=True)
     ]
-    assert said("These rules") == figures(found)
+    assert said("these rules") == figures(found)
 
 
-def test_readme_tells_how_many_detect_secrets_finds(tmp_path):
+def test_the_page_tells_how_many_detect_secrets_finds(tmp_path):
     """Over a file, as its own command scans: a line alone it searches so eagerly that nearly every one is a secret."""
     detect_secrets = pytest.importorskip("detect_secrets", reason="detect-secrets is not installed")
     from detect_secrets.settings import default_settings
@@ -56,7 +56,7 @@ def test_readme_tells_how_many_detect_secrets_finds(tmp_path):
     assert said("detect-secrets") == figures([hits(*pair) for pair in zip(CORPUS, secrets, strict=True)])
 
 
-def test_readme_tells_how_many_gitleaks_finds(tmp_path):
+def test_the_page_tells_how_many_gitleaks_finds(tmp_path):
     """`DISTILLGATE_GITLEAKS` is the path of its program, where it is not on the path of this machine."""
     gitleaks = os.environ.get("DISTILLGATE_GITLEAKS") or shutil.which("gitleaks")
     if not gitleaks:
@@ -78,7 +78,7 @@ def hits(line, secrets):
 
 
 def said(who):
-    """What README says of a scanner."""
-    told = re.search(rf"{who}\s[^;()]*?(\d+ of \d+\s+and\s+\d+ of \d+)", README.read_text("utf-8"))
-    assert told, f"README says nothing of {who}"
-    return " ".join(told[1].split())
+    """What the page says of a scanner."""
+    told = re.search(rf"^\| {who}[ \d.]* \| (.*) \|$", PAGE, re.MULTILINE)
+    assert told, f"the page says nothing of {who}"
+    return told[1]

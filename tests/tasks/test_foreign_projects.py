@@ -4,22 +4,17 @@ What the endpoint says is known, so every figure of the reports is compared with
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-pytest.importorskip("hatchling", reason="the wheel's build backend comes with the extra 'test'")
 from tests.endpoint import Endpoint, served
 from tests.tasks import replies
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 LOST = 7 / 8
 """Of the eight test items, the tuned student gets one wrong."""
 
@@ -33,34 +28,6 @@ PROJECTS = [
     pytest.param("mails", {"optimized": 1.0, "distilled": LOST}, 2, 1.0, id="async, JSON, GEPA"),
 ]
 """Folder, mean score of stages, calls an item, and how much cheaper the student's tokens are."""
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory):
-    """A folder with the package as the wheel installs it."""
-    folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheels = folder / "wheels"
-    building = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(REPOSITORY)]
-    subprocess.run(building, check=True, capture_output=True)
-    (wheel,) = wheels.glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True)
-    return folder / "site"
-
-
-@pytest.fixture
-def run(installed):
-    """Run a command in a project; fails unless it ends well, and gives what it printed."""
-
-    def run(folder, *command, ci=True):
-        kept = {name: value for name, value in os.environ.items() if name not in ("CI", "GITHUB_STEP_SUMMARY")}
-        environment = kept | {"PYTHONPATH": str(installed), "NO_COLOR": "1"} | ({"CI": "true"} if ci else {})
-        words = [sys.executable, "-m", *command]
-        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stdout[-5000:]}\n{done.stderr[-3000:]}"
-        return done.stdout
-
-    return run
 
 
 @pytest.mark.parametrize(("name", "accuracies", "calls", "cheaper"), PROJECTS)

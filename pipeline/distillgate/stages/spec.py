@@ -104,7 +104,7 @@ class Stage:
     """pytest's marker of the tests that ask for it; its own name where none is given."""
 
     fixture: str = ""
-    """Name of the session fixture with its result; `<name>_scorecard` of an evaluation, else its own name."""
+    """Name of the fixture with its result; `<name>_scorecard` of an evaluation, else its own name."""
 
     purpose: Purpose = "program"
     """Why its calls are made, where the stage itself says nothing."""

@@ -1,11 +1,10 @@
-"""How often each form of a gate is red: the README's table, measured over seeded worlds.
+"""How often each form of a gate is red: the table of the page on statistics, measured over seeded worlds.
 
 In a world teacher and student answer the same n items. The teacher is right on an item with probability 0.94; the
 student's answers agree with it as far as the true retention and a correlation of errors allow.
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from distillgate.results.comparison import Comparison
 from distillgate.results.gates import measure
 
 from tests.cards import marked
+from tests.documentation import DOCS
 
 TEACHER = 0.94
 BOTH_WRONG = 0.5
@@ -24,7 +24,7 @@ FORMS = {
     "retention surely ≥ 0.90": Gate("retention", 0.9, sure=True),
     "less than 5 points lost, surely": Gate("non_inferiority", -0.05, sure=True),
 }
-README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+PAGE = (DOCS / "statistics.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\d[\d,]*) \| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", re.MULTILINE)
 
 
@@ -60,11 +60,11 @@ def red(n, retention, count, seed=9):
 
 
 def table():
-    found = ROW.findall(README)
+    found = ROW.findall(PAGE)
     return [(int(n.replace(",", "")), int(r) / 100, [int(share) / 100 for share in shares]) for n, r, *shares in found]
 
 
-def test_the_readme_has_the_table():
+def test_the_page_has_the_table():
     assert len(table()) >= 8
 
 
