@@ -10,8 +10,8 @@ from distillgate.config import Gate
 from distillgate.money.ledger import Economics
 from distillgate.report.run import Place, Prompt, Run
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard
+from distillgate.results.verdicts import Verdict
 from distillgate.stages import STAGES as DECLARED
 from distillgate.stages.spec import Graph
 

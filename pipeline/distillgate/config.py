@@ -29,8 +29,22 @@ class Gate(Table):
     sure: Flag = False
     """Whether the whole 95 % interval must lie within the bounds, and not only the value."""
 
+    holds: Annotated[str, Field(pattern=r"^[1-9][0-9]* of [1-9][0-9]*$")] | None = None
+    """Of a student that is tuned several times, in how many of its fine-tunes the bound must hold: `"4 of 5"`; None:
+    their mean must hold it."""
+
     margin: Positive | None = dataclasses.field(default=None, compare=False)
     """The loss that is bearable: the same as `minimum = -margin, sure = True`."""
+
+    @property
+    def measure(self) -> str:
+        """What is measured: `retention` of `retention@small`."""
+        return self.name.partition("@")[0]
+
+    @property
+    def of(self) -> str:
+        """The student, ensemble or cascade that it is measured on; empty: the one that is compared."""
+        return self.name.partition("@")[2]
 
     @model_validator(mode="after")
     def _bounds(self) -> Gate:
@@ -142,14 +156,14 @@ class Config(Table):
         known = sorted(valid)
         for name, gate in self.gates.items():
             key = f"{TABLE}.gates.{name}"
-            if name not in known:
+            if gate.measure not in known:
                 raise ConfigError(f"{key} is unknown; valid: {', '.join(known)}")
-            if gate.margin is not None and differences is not None and name not in differences:
+            if gate.margin is not None and differences is not None and gate.measure not in differences:
                 raise ConfigError(
                     f"{key}.margin bounds nothing; give min, max or both. It is for {', '.join(differences)}"
                 )
-            if gate.sure and name in without_interval:
-                raise ConfigError(f"{key}.sure: {name} has no interval; leave it out")
+            if gate.sure and gate.measure in without_interval:
+                raise ConfigError(f"{key}.sure: {gate.measure} has no interval; leave it out")
 
 
 def load_config(root: Path, profile: str | None = None, task: str | None = None) -> Config:

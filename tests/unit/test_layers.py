@@ -31,6 +31,7 @@ LAYERS = (
     ("stages.spec",),
     ("results.comparison", "results.combined", "money.prices"),
     ("stages",),
+    ("results.verdicts", "results.fine_tunes"),
     ("run.paths", "results.baseline", "results.gates", "money.ledger", "tuning.openai_api"),
     ("money.meter", "money.plan"),
     ("run.recordings",),

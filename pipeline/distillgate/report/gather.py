@@ -15,7 +15,7 @@ import orjson
 from distillgate.errors import NotMeasuredError
 from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
-from distillgate.results.gates import Verdict
+from distillgate.results.verdicts import Verdict
 from distillgate.stages.spec import STUDENT, TEACHER
 
 if TYPE_CHECKING:

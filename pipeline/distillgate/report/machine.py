@@ -11,7 +11,7 @@ from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import Scorecard
 
 if TYPE_CHECKING:
-    from distillgate.results.gates import Verdict
+    from distillgate.results.verdicts import Verdict
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 
 if TYPE_CHECKING:
     from distillgate.money.ledger import Economics, StageCost
-    from distillgate.results.gates import Verdict
+    from distillgate.results.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,15 @@ class Comparison:
         return self._paired.ratio
 
     @property
+    def taught(self) -> float:
+        """Teacher's accuracy (or mean score)."""
+        return self._accuracies[0]
+
+    def p_at_least(self, bound: float) -> float:
+        """One-sided p-value of "the retention is below `bound`"."""
+        return self._paired.p_at_least(bound)
+
+    @property
     def difference(self) -> float:
         """Student's accuracy (or mean score) − teacher's, −1 to 1."""
         teacher, student = self._accuracies

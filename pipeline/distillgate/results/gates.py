@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from distillgate.config import Config, Gate
 from distillgate.errors import AbsentStageError, ConfigError, NotMeasuredError, PriceError
 from distillgate.results.comparison import TIERS, Comparison
-from distillgate.results.numbers import decimal, dollars, percent, points, ratio, seconds, share, span, times
+from distillgate.results.fine_tunes import FineTunes
+from distillgate.results.numbers import decimal, dollars, percent, points, ratio, seconds, span, times
 from distillgate.results.scorecard import ItemResult, Scorecard
-from distillgate.results.statistics import Interval, Mean, Rate, items_needed
-
-SHOWN = 5
-"""Missed items that a verdict lists."""
+from distillgate.results.statistics import Mean, Rate
+from distillgate.results.verdicts import Verdict
 
 WORTH_MENDING = 0.89
 """A retention whose tier says how to distil better, and not that the student may replace the teacher."""
-
-State = Literal["holds", "FAILED", "UNDERPOWERED"]
 
 
 class Measured(Protocol):
@@ -32,92 +30,21 @@ class Measured(Protocol):
     def student(self) -> Scorecard:
         """The scorecard that stands for the student."""
 
+    def students(self) -> Sequence[Scorecard]:
+        """The scorecards of all fine-tunes of the student, the first of which stands for it."""
+
+    def served(self) -> Scorecard:
+        """The scorecard of the student whose tuned model the student is, served otherwise.
+
+        Raises:
+            NotMeasuredError: it serves none.
+        """
+
     def compared(self) -> Comparison:
         """The student against the teacher."""
 
     def about(self, item: str) -> str:
         """The first words of an item; empty where nobody knows them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One gate, measured."""
-
-    gate: Gate
-    value: float
-    n: int
-    """Items behind the value."""
-
-    shown: str
-    """The value as people read it."""
-
-    limits: Interval | None = None
-    """The value's 95 % interval; None where it has none."""
-
-    interval: str = ""
-    """The same as people read it; empty where there is none."""
-
-    misses: tuple[str, ...] = ()
-    """The items that pulled the value down, one line each."""
-
-    advice: str = ""
-    """What to do if the gate does not hold."""
-
-    judged: str = ""
-    """The judge that the value rests on, and how far it agrees with people; empty where it rests on none."""
-
-    unit: Callable[[float], str] = share
-    """Writes a bound in the unit of the value."""
-
-    @property
-    def state(self) -> State:
-        """FAILED if the value is out of bounds or nan; UNDERPOWERED if only its interval is and must not be."""
-        if not self._within(self.value):
-            return "FAILED"
-        if self.gate.sure and not (self.limits and all(map(self._within, self.limits))):
-            return "UNDERPOWERED"
-        return "holds"
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate holds."""
-        return self.state == "holds"
-
-    @property
-    def needed(self) -> int | None:
-        """About how many items would decide where the interval crosses the bound; None where it does not."""
-        bounds = [bound for bound in (self.gate.minimum, self.gate.maximum) if bound is not None]
-        crossed = [bound for bound in bounds if self.limits and self.limits[0] < bound <= self.limits[1]]
-        return items_needed(self.n, self.value, crossed[0], self.limits) if crossed and self.limits else None
-
-    @property
-    def bound(self) -> str:
-        """The bound as it reads, in the unit of the value: `≥ 90 %`, `≤ 0.25×`."""
-        limits = (("≥", self.gate.minimum), ("≤", self.gate.maximum))
-        sides = " and ".join(f"{sign} {self.unit(limit)}" for sign, limit in limits if limit is not None)
-        return f"surely {sides}" if self.gate.sure else sides
-
-    def __str__(self) -> str:
-        """The paragraph that a failing assertion shows."""
-        sure = f", 95 % interval {self.interval}" if self.interval else ""
-        judged = f"; {self.judged}" if self.judged else ""
-        lines = [f"gate {self.gate.name} {self.state}: {self.shown} (must be {self.bound}; n = {self.n}{sure}{judged})"]
-        if (needed := self.needed) is not None and needed > self.n:
-            lines.append(f"underpowered: the interval crosses the bound; about {needed:,} items would decide")
-        if not self.passed and self.misses:
-            lines.append(f"first of {len(self.misses)} misses:")
-            lines += [f"  {miss}" for miss in self.misses[:SHOWN]]
-        if not self.passed and self.advice:
-            lines.append(f"next: {self.advice}")
-        return "\n".join(lines)
-
-    def _within(self, value: float) -> bool:
-        gate = self.gate
-        return (
-            not math.isnan(value)
-            and (gate.minimum is None or value >= gate.minimum)
-            and (gate.maximum is None or value <= gate.maximum)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +93,7 @@ SECONDARY = Measure(lambda bound, measured: _secondary(bound, measured), True, F
 
 def measure_of(name: str) -> Measure:
     """How the gates of that name are measured."""
-    return GATES.get(name, SECONDARY)
+    return GATES.get(name.partition("@")[0], SECONDARY)
 
 
 def check(config: Config, secondary: Callable[[], Iterable[str]] = tuple) -> None:
@@ -179,7 +106,7 @@ def check(config: Config, secondary: Callable[[], Iterable[str]] = tuple) -> Non
         ConfigError: names the gate and what is valid.
     """
     without_interval = [name for name, measure in GATES.items() if not measure.has_interval]
-    own = () if config.gates.keys() <= GATES.keys() else tuple(secondary())
+    own = () if {gate.measure for gate in config.gates.values()} <= GATES.keys() else tuple(secondary())
     config.check_gates(
         [*GATES, *own], without_interval, [name for name, measure in GATES.items() if measure.difference]
     )
@@ -204,13 +131,51 @@ def _teacher_accuracy(bound: Gate, measured: Measured) -> Verdict:
 
 @gate("student_accuracy")
 def _student_accuracy(bound: Gate, measured: Measured) -> Verdict:
-    card = measured.student()
-    return _of_estimate(bound, card.accuracy, _wrong(card, measured))
+    cards = measured.students()
+    if len(cards) == 1:
+        return _of_estimate(bound, cards[0].accuracy, _wrong(cards[0], measured))
+    tuned, worst = fine_tunes(cards, cards[0]), _worst(cards)
+    shown = f"{_share(bound, tuned.value)}, {_spread(tuned)}"
+    limits = tuned.interval
+    return Verdict(bound, tuned.value, tuned.n, shown, limits, span(limits), tuple(_wrong(worst, measured)))
+
+
+@gate("flips")
+def _flips(bound: Gate, measured: Measured) -> Verdict:
+    card, served = measured.student(), measured.served()
+    pairs = list(zip(served.items, card.items, strict=True))
+    flips = [
+        f"{_named(now, measured)}: {_said(was)}, now {_said(now)}" for was, now in pairs if _said(was) != _said(now)
+    ]
+    return _of_estimate(bound, Rate(len(flips), card.n), flips)
+
+
+def _said(item: ItemResult) -> str:
+    return item.answer or ("unparsed" if item.parse_failure else json.dumps(item.outputs, ensure_ascii=False))
+
+
+def fine_tunes(cards: Sequence[Scorecard], teacher: Scorecard) -> FineTunes:
+    """The scores of several fine-tunes and a teacher over the same items."""
+    graded = any(card.graded for card in (*cards, teacher))
+
+    def scores(card: Scorecard) -> tuple[float, ...]:
+        return tuple(item.score if graded else float(bool(item.correct)) for item in card.items)
+
+    return FineTunes(tuple(map(scores, cards)), scores(teacher))
+
+
+def _worst(cards: Sequence[Scorecard]) -> Scorecard:
+    return min(cards, key=lambda card: card.accuracy.value)
+
+
+def _spread(tuned: FineTunes) -> str:
+    low, high = tuned.spread
+    return f"{len(tuned.students)} fine-tunes from {percent(low)} to {percent(high)}"
 
 
 @gate("label_recall")
 def _label_recall(bound: Gate, measured: Measured) -> Verdict:
-    card = measured.student()
+    card = min(measured.students(), key=lambda one: min((label.recall.value for label in one.by_label), default=0.0))
     if not card.by_label:
         raise NotMeasuredError(
             f"{bound.name} is not measured: the metric is graded, so that no answer is right or wrong for its label; "
@@ -223,23 +188,31 @@ def _label_recall(bound: Gate, measured: Measured) -> Verdict:
 
 @gate("parse_failures", by_metric=False)
 def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
-    card = measured.student()
+    card = max(measured.students(), key=lambda one: one.parse_failures.value)
     return _of_estimate(bound, card.parse_failures, [_named(i, measured) for i in card.items if i.parse_failure])
 
 
 @gate("retention", roles=("teacher", "student"), marker="retention")
 def _retention(bound: Gate, measured: Measured) -> Verdict:
-    compared = measured.compared()
+    compared, cards = measured.compared(), measured.students()
     value, limits = compared.retention, compared.retention_interval
-    shown, interval, lost = _share(bound, value), span(limits), _lost(compared, measured)
-    return Verdict(bound, value, compared.n, shown, limits, interval, lost, _mend(compared))
+    shown, lost = _share(bound, value), _lost(compared, measured)
+    if len(cards) > 1:
+        tuned = fine_tunes(cards, compared.teacher)
+        value, limits = tuned.value / compared.taught if compared.taught else math.nan, tuned.ratio
+        shown = f"{_share(bound, value)}, {_spread(tuned)}"
+    return Verdict(bound, value, compared.n, shown, limits, span(limits), lost, _mend(compared))
 
 
 @gate("non_inferiority", roles=("teacher", "student"), difference=True, marker="retention")
 def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
-    compared = measured.compared()
+    compared, cards = measured.compared(), measured.students()
     value, limits = compared.difference, compared.difference_interval
-    shown, interval, lost = points(value), span(limits, points), _lost(compared, measured)
+    lost = _lost(compared, measured)
+    if len(cards) > 1:
+        tuned = fine_tunes(cards, compared.teacher)
+        value, limits = tuned.value - compared.taught, tuned.difference
+    shown, interval = points(value), span(limits, points)
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, _mend(compared), unit=points)
 
 
@@ -281,16 +254,18 @@ def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
 
 def _secondary(bound: Gate, measured: Measured) -> Verdict:
     try:
-        card = measured.student()
+        cards = measured.students()
     except AbsentStageError:  # a profile that evaluates its teacher alone
-        card = measured.teacher()
-    if bound.name not in card.secondary:
-        known = sorted({*GATES, *card.secondary})
+        cards = [measured.teacher()]
+    metric = bound.measure
+    if metric not in cards[0].secondary:
+        known = sorted({*GATES, *cards[0].secondary})
         raise ConfigError(f"tool.distillgate.gates.{bound.name} is unknown; valid: {', '.join(known)}")
-    short = [item for item in card.items if item.secondary[bound.name] < 1]
-    lowest = sorted(short, key=lambda item: item.secondary[bound.name])
-    misses = [f"{_named(item, measured)}: {decimal(item.secondary[bound.name])}" for item in lowest]
-    return _of_estimate(bound, card.secondary[bound.name], misses)
+    card = min(cards, key=lambda one: one.secondary[metric].value)
+    short = [item for item in card.items if item.secondary[metric] < 1]
+    lowest = sorted(short, key=lambda item: item.secondary[metric])
+    misses = [f"{_named(item, measured)}: {decimal(item.secondary[metric])}" for item in lowest]
+    return _of_estimate(bound, card.secondary[metric], misses)
 
 
 def _mend(compared: Comparison) -> str:

@@ -24,9 +24,10 @@ from distillgate.money.meter import Meter, call_errors, way_out
 from distillgate.results import gates
 from distillgate.results.agreement import Agreement
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
+from distillgate.results.verdicts import Verdict
 from distillgate.run import artefacts, judging
+from distillgate.run.measured import verdict_of
 from distillgate.run.recordings import Recordings
 from distillgate.run.tuned import TunedModels
 from distillgate.stages import load_graph
@@ -139,7 +140,10 @@ class Lifecycle:
     @cached_property
     def comparison(self) -> Comparison:
         """The student against the teacher, over the same items."""
-        teacher, student = self.standing_for(TEACHER), self.standing_for(STUDENT)
+        return self.against(self.standing_for(TEACHER), self.standing_for(STUDENT))
+
+    def against(self, teacher: Scorecard, student: Scorecard) -> Comparison:
+        """A student's scorecard against the teacher's, with what both cost."""
         costs, unpriced = (math.nan, math.nan), ""
         try:
             costs = (self.ledger.cost_per_1000(teacher.stage), self.ledger.cost_per_1000(student.stage))
@@ -176,20 +180,7 @@ class Lifecycle:
         Raises:
             NotMeasuredError: a price or the seconds behind it are not known.
         """
-        verdict = gates.measure(gate, self)
-        return dataclasses.replace(verdict, judged=self.judged()) if gates.measure_of(gate.name).by_metric else verdict
-
-    def teacher(self) -> Scorecard:
-        """The scorecard that stands for the teacher."""
-        return self.standing_for(TEACHER)
-
-    def student(self) -> Scorecard:
-        """The scorecard that stands for the student."""
-        return self.standing_for(STUDENT)
-
-    def compared(self) -> Comparison:
-        """The student against the teacher."""
-        return self.comparison
+        return verdict_of(self, gate)
 
     def judged(self) -> str:
         """What the verdicts that have been reached so far rest on, if that is a judge: `judged by MODEL, kappa …`."""
@@ -342,7 +333,12 @@ def check_measurable(config: Config, graph: Graph) -> None:
     Raises:
         ConfigError: names the gate, the role that no stage stands for, and why.
     """
-    for name in config.gates:
+    for name, gate in config.gates.items():
+        if gate.of:
+            try:
+                graph.showing(gate.of)
+            except StageError as error:
+                raise ConfigError(f"the gate {name} can never be measured: {error}") from error
         for role in gates.measure_of(name).roles:
             if graph.standing_for(Role(role)) is None:
                 why = f"the profile names no {role}" if role not in config.profile.models else "no stage stands for it"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from distillgate.errors import BaselineError, DistillgateError
 from distillgate.results import baseline
-from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Measured, measure
+from distillgate.results.gates import measure
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
+from distillgate.run.measured import On
 from distillgate.secrets.known import scrubbed
-from distillgate.stages.spec import STUDENT, TEACHER, Role
 from distillgate.testing.members import holding, members
 from distillgate.testing.plugin import SESSION
 from distillgate.testing.stages import result_of
@@ -69,40 +68,16 @@ def _gates_moved(lifecycle: Lifecycle, drift: baseline.Drift) -> list[str]:
     if not drift.same_items:
         return []
     lines: list[str] = []
-    then = _Cards(lifecycle, lambda stage: baseline.load(lifecycle.baseline(stage)))
-    now = _Cards(lifecycle, lifecycle.scorecards.__getitem__)
+    then = On(lifecycle, card=lambda stage: baseline.load(lifecycle.baseline(stage)))
+    now = On(lifecycle, card=lifecycle.scorecards.__getitem__)
     for gate in lifecycle.config.gates.values():
         try:
-            old, new = measure(gate, then), measure(gate, now)
+            old, new = (measure(gate, dataclasses.replace(one, recipe=gate.of)) for one in (then, now))
         except (KeyError, DistillgateError):
             continue  # a stage of it has not run, or has no accepted results; accepted results have no prices
         if (old.shown, old.state) != (new.shown, new.state):
             lines.append(f"  gate {gate.name}: {old.shown} ({old.state}) → {new.shown} ({new.state})")
     return ["gates that moved:", *lines] if lines else []
-
-
-@dataclass(frozen=True, slots=True)
-class _Cards(Measured):
-    """What gates are measured on, from whatever gives a stage's scorecard."""
-
-    lifecycle: Lifecycle
-    card: Callable[[str], Scorecard]
-
-    def teacher(self) -> Scorecard:
-        return self._standing(TEACHER)
-
-    def student(self) -> Scorecard:
-        return self._standing(STUDENT)
-
-    def compared(self) -> Comparison:
-        return Comparison(self.teacher(), self.student())
-
-    def about(self, item: str) -> str:
-        return self.lifecycle.about(item)
-
-    def _standing(self, role: Role) -> Scorecard:
-        stage = self.lifecycle.graph.standing_for(role)
-        return self.card(stage.name if stage else "")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

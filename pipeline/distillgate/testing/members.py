@@ -13,7 +13,7 @@ from distillgate.config import Config, load_config
 from distillgate.errors import DistillgateError
 from distillgate.project import read_table
 from distillgate.results import gates
-from distillgate.results.gates import Verdict
+from distillgate.results.verdicts import Verdict
 from distillgate.run.lifecycle import Lifecycle, check_measurable
 from distillgate.secrets.known import scrubbed
 from distillgate.stages import load_graph

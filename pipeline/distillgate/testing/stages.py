@@ -12,7 +12,7 @@ import pytest
 from distillgate.errors import AbsentStageError, CassetteMissError, DistillgateError
 from distillgate.golden import Golden
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Verdict
+from distillgate.results.verdicts import Verdict
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.stages import STAGES
 from distillgate.stages.spec import Stage

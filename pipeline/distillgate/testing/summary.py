@@ -19,9 +19,9 @@ from distillgate.report.gather import gathered, summarised
 from distillgate.report.publishing import append_to_job_summary, write_json, write_report
 from distillgate.report.run import Run
 from distillgate.report.table import ending
-from distillgate.results.gates import Verdict
 from distillgate.results.numbers import dollars
 from distillgate.results.scorecard import Scorecard
+from distillgate.results.verdicts import Verdict
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.testing.members import Member, member, ran

@@ -6,7 +6,7 @@ import pytest
 from distillgate.config import Gate
 from distillgate.report.run import Run, decide
 from distillgate.report.table import ending
-from distillgate.results.gates import Verdict
+from distillgate.results.verdicts import Verdict
 
 from tests.reports import GRAPH, made_up
 

@@ -10,8 +10,8 @@ from distillgate.money.ledger import Economics, StageCost
 from distillgate.report.machine import as_json
 from distillgate.report.run import Run
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import Verdict
 from distillgate.results.scorecard import Scorecard
+from distillgate.results.verdicts import Verdict
 
 from tests.reports import GRAPH, item
 

@@ -9,8 +9,9 @@ from distillgate.errors import ConfigError, NotMeasuredError, PriceError
 from distillgate.project import find_root
 from distillgate.results import gates
 from distillgate.results.comparison import Comparison
-from distillgate.results.gates import GATES, Verdict, measure
+from distillgate.results.gates import GATES, measure
 from distillgate.results.numbers import points, share, times
+from distillgate.results.verdicts import Verdict
 
 from tests.cards import graded, marked
 
