@@ -85,6 +85,10 @@ class Comparison:
         """95 % interval of the difference: see `Paired.difference`, and `PairedScores.difference` of graded scores."""
         return self._paired.difference
 
+    def p_at_least(self, retention: float) -> float:
+        """One-sided p-value of a retention below the bound: see `Paired.p_at_least`."""
+        return self._paired.p_at_least(retention)
+
     @cached_property
     def mcnemar(self) -> float:
         """Two-sided p-value of McNemar's exact test of lost against gained items; nan of graded scores."""
@@ -128,9 +132,10 @@ class Comparison:
 
     @cached_property
     def _paired(self) -> Paired | PairedScores:
+        clusters = [item.cluster for item in self.student.items]
         if self.graded:
-            return PairedScores([i.score for i in self.teacher.items], [i.score for i in self.student.items])
-        return Paired(self.both_right, len(self.lost), len(self.gained), self.both_wrong)
+            return PairedScores([i.score for i in self.teacher.items], [i.score for i in self.student.items], clusters)
+        return Paired.of(*([bool(i.correct) for i in card.items] for card in (self.teacher, self.student)), clusters)
 
     @property
     def _accuracies(self) -> tuple[float, float]:
