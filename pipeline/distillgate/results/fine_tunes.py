@@ -63,7 +63,7 @@ class FineTunes:
 
     @property
     def ratio(self) -> Interval:
-        """95 % interval of the mean ÷ the teacher's, by E. C. Fieller's theorem (1954); nan where the teacher's is 0."""
+        """95 % interval of the mean ÷ the teacher's, after E. C. Fieller (1954); nan where the teacher's is 0."""
         teacher = _mean(self.teacher)
         if not teacher > 0:
             return UNKNOWN
