@@ -135,7 +135,9 @@ class Comparison:
         clusters = [item.cluster for item in self.student.items]
         if self.graded:
             return PairedScores([i.score for i in self.teacher.items], [i.score for i in self.student.items], clusters)
-        return Paired.of(*([bool(i.correct) for i in card.items] for card in (self.teacher, self.student)), clusters)
+        return Paired.of(
+            *([bool(i.correct) for i in card.items] for card in (self.teacher, self.student)), clusters=clusters
+        )
 
     @property
     def _accuracies(self) -> tuple[float, float]:

@@ -114,7 +114,7 @@ class Paired:
             if pairs and any(clusters)
             else []
         )
-        return cls(*counts, max(filter(None, found), key=lambda one: one.effect, default=None))
+        return cls(*counts, clusters=max(filter(None, found), key=lambda one: one.effect, default=None))
 
     @property
     def difference(self) -> Interval:
