@@ -137,9 +137,11 @@ class Comparison:
 
     @cached_property
     def _paired(self) -> Paired | PairedScores:
+        clusters = [item.cluster for item in self.student.items]
         if self.graded:
-            return PairedScores([i.score for i in self.teacher.items], [i.score for i in self.student.items])
-        return Paired(self.both_right, len(self.lost), len(self.gained), self.both_wrong)
+            return PairedScores([i.score for i in self.teacher.items], [i.score for i in self.student.items], clusters)
+        teacher, student = ([bool(item.correct) for item in card.items] for card in (self.teacher, self.student))
+        return Paired.of(teacher, student, clusters)
 
     @property
     def _accuracies(self) -> tuple[float, float]:

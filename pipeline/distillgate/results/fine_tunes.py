@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from distillgate.results.statistics import LEVEL, UNKNOWN, Interval, unseen
+from distillgate.results.clusters import LEVEL
+from distillgate.results.statistics import UNKNOWN, Interval, edge, unseen
 
 
 @dataclass(frozen=True)
@@ -119,19 +120,6 @@ class FineTunes:
         return math.sqrt(variance), (between + items) ** 2 / squares if squares else 1.0
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """p-values of several comparisons, adjusted so that one of them is wrongly small as rarely as a single one.
-
-    S. Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
-    """
-    adjusted: dict[str, float] = {}
-    highest = 0.0
-    for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
-        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[name]))
-        adjusted[name] = highest
-    return {name: adjusted[name] for name in p_values}
-
-
 def _end(holds: Callable[[float], bool], seen: float, step: float) -> float:
     """Where `holds` ends in the direction of `step`; infinite where it does not end within a thousandfold."""
     inside, outside = seen, seen + step
@@ -140,7 +128,4 @@ def _end(holds: Callable[[float], bool], seen: float, step: float) -> float:
         step *= 2
         if abs(step) > 1000:
             return math.inf if step > 0 else -math.inf
-    for _ in range(50):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
-    return inside
+    return edge(holds, inside, outside)

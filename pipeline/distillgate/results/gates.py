@@ -182,8 +182,10 @@ def _label_recall(bound: Gate, measured: Measured) -> Verdict:
             "give the task a threshold, or take the gate out of [tool.distillgate.gates]"
         )
     worst = min(card.by_label, key=lambda score: score.recall.value)
-    verdict = _of_estimate(bound, worst.recall, _wrong(card, measured, worst.label))
-    return replace(verdict, shown=f"{worst.label} {verdict.shown}")
+    labels = len(card.by_label)
+    verdict = _of_estimate(bound, replace(worst.recall, compared=labels), _wrong(card, measured, worst.label))
+    corrected = f"{verdict.interval}, corrected for the lowest of {labels} labels (Holm)"
+    return replace(verdict, shown=f"{worst.label} {verdict.shown}", interval=corrected)
 
 
 @gate("parse_failures", by_metric=False)

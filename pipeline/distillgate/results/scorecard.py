@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from distillgate.calls import Call
+from distillgate.results.clusters import Clusters
 from distillgate.results.statistics import Mean, Rate
 
 UNPARSED = "answer as it came"
@@ -176,7 +177,7 @@ class Scorecard:
     def worst_slice(self) -> Rate | Mean | None:
         """The lowest accuracy of any value of any slice; None where the task names no slices."""
         found = [rate for values in self.slices.values() for rate in values.values()]
-        return min(found, key=lambda rate: rate.value) if found else None
+        return replace(min(found, key=lambda rate: rate.value), compared=len(found)) if found else None
 
     @cached_property
     def parse_failures(self) -> Rate:
@@ -230,8 +231,13 @@ class Scorecard:
         """Known seconds of each item that ran alone, in test order; 0.0 stands for seconds that are not known."""
         return [item.seconds for item in self.items if item.alone and item.seconds > 0]
 
-    def _accuracy(self, items: Iterable[ItemResult]) -> Rate | Mean:
+    def _accuracy(self, items: Sequence[ItemResult]) -> Rate | Mean:
+        scores = [item.score if self.graded else float(bool(item.correct)) for item in items]
         if self.graded:
-            return Mean(tuple(item.score for item in items))
-        verdicts = [item.correct for item in items]
-        return Rate(sum(map(bool, verdicts)), len(verdicts))
+            return Mean(tuple(scores), _clusters(scores, items))
+        return Rate(sum(map(int, scores)), len(scores), _clusters(scores, items))
+
+
+def _clusters(scores: Sequence[float], items: Sequence[ItemResult]) -> Clusters | None:
+    middle = math.fsum(scores) / len(scores) if scores else math.nan
+    return Clusters.of([score - middle for score in scores], [item.cluster for item in items])

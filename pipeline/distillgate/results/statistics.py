@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from distillgate.results.clusters import LEVEL, Clusters, critical, tail, totals
+
 Interval = tuple[float, float]
 
-LEVEL = 0.95
-Z = 1.959963984540054
-"""The standard normal distribution's 97.5 % quantile."""
 RESAMPLES = 10_000
 SEED = 9
 """Of the bootstrap: the same scores have the same interval in every run."""
@@ -24,6 +23,9 @@ class Rate:
 
     hits: int
     n: int
+    clusters: Clusters | None = None
+    compared: int = 1
+    """Estimates that this one was picked from: its interval is that of Holm's first step, at 1 − 0.05 ÷ `compared`."""
 
     @property
     def value(self) -> float:
@@ -32,13 +34,16 @@ class Rate:
 
     @property
     def interval(self) -> Interval:
-        """95 % score interval (Wilson 1927), as `scipy.stats.binomtest` computes it; nan over no items."""
-        from scipy.stats import binomtest
-
+        """95 % score interval (Wilson 1927), nan over no items; of clusters their design effect divides the counts."""
         if not self.n:
             return UNKNOWN
-        interval = binomtest(self.hits, self.n).proportion_ci(LEVEL, method="wilson")
-        return float(interval.low), float(interval.high)
+        square = critical(self.clusters, corrected(self.compared))
+        if math.isinf(square):
+            return 0.0, 1.0
+        share, n = self.value, self.n
+        middle = (share + square / (2 * n)) / (1 + square / n)
+        half = math.sqrt(square * (share * (1 - share) / n + square / (4 * n * n))) / (1 + square / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class Mean:
     """The mean of graded scores, each from 0 to 1."""
 
     scores: tuple[float, ...]
+    clusters: Clusters | None = None
+    compared: int = 1
+    """As of a `Rate`."""
 
     @property
     def n(self) -> int:
@@ -67,11 +75,13 @@ class Mean:
 
         if not self.n:
             return UNKNOWN
-        mean, rest = self.value, unseen(self.n)
+        mean, level = self.value, corrected(self.compared)
         if len(set(self.scores)) == 1:
+            rest = unseen(self.clusters.count if self.clusters else self.n, level)
             return mean * (1 - rest), mean * (1 - rest) + rest
+        square = critical(self.clusters, level) if self.clusters else float(t.ppf((1 + level) / 2, self.n - 1)) ** 2
         variance = math.fsum((score - mean) ** 2 for score in self.scores) / (self.n - 1)
-        half = float(t.ppf((1 + LEVEL) / 2, self.n - 1)) * math.sqrt(variance / self.n)
+        half = math.sqrt(square * variance / self.n)
         return max(0.0, mean - half), min(1.0, mean + half)
 
 
@@ -83,6 +93,30 @@ class Paired:
     teacher_only: int
     student_only: int
     neither: int
+    clusters: Clusters | None = None
+    """Their design effect divides the counts in both intervals."""
+
+    @classmethod
+    def of(cls, teacher: Sequence[bool], student: Sequence[bool], clusters: Sequence[str]) -> Paired:
+        """Count two programs' answers; `clusters` names each item's, or is empty for none.
+
+        Of the design effects on difference and ratio the larger counts for both.
+        """
+        pairs = list(zip(teacher, student, strict=True))
+        kinds = ((True, True), (True, False), (False, True), (False, False))
+        both, lost, gained, neither = (pairs.count(kind) for kind in kinds)
+        right = sum(teacher)
+        found = (
+            [
+                Clusters.of([one - base - slope * (other - middle) for other, one in pairs], clusters)
+                for slope in (1.0, sum(student) / right if right else 1.0)
+                for base, middle in [(sum(student) / len(pairs), right / len(pairs))]
+            ]
+            if pairs and any(clusters)
+            else []
+        )
+        largest = max(filter(None, found), key=lambda one: one.effect, default=None)
+        return cls(both, lost, gained, neither, largest)
 
     @property
     def difference(self) -> Interval:
@@ -100,10 +134,10 @@ class Paired:
             b = (2 * n - gained + lost) * difference - gained - lost
             only_teacher = _root(2 * n, b, -lost * difference * (1 - difference))  # the most likely share of such items
             variance = n * (2 * only_teacher + difference * (1 - difference))
-            return (gained - lost - n * difference) ** 2 <= Z * Z * variance
+            return (gained - lost - n * difference) ** 2 <= square * variance
 
-        seen = (gained - lost) / n
-        return _edge(holds, seen, -1.0), _edge(holds, seen, 1.0)
+        seen, square = (gained - lost) / n, critical(self.clusters)
+        return edge(holds, seen, -1.0), edge(holds, seen, 1.0)
 
     @property
     def ratio(self) -> Interval:
@@ -113,38 +147,39 @@ class Paired:
         matched-pair design", Statistics in Medicine 22, in the notation of M. W. Fagerland, S. Lydersen and P. Laake
         (2014), "Recommended tests and confidence intervals for paired binomial proportions", same journal 33.
         """
-        n, lost = self._n, self.teacher_only
         teacher, student = self.both + self.teacher_only, self.both + self.student_only
-        either = n - self.neither
         if not teacher:
             return UNKNOWN
+        square = critical(self.clusters)
 
         def holds(place: float) -> bool:
-            ratio = place / (1 - place)
-            b = teacher * ratio**2 - (student + 2 * lost)
-            only_teacher = _root(n * (1 + ratio), b, lost * (1 - ratio) * either / n)
-            variance = n * (1 + ratio) * only_teacher + either * (ratio - 1)
-            return (student - teacher * ratio) ** 2 <= Z * Z * variance
+            distance, variance = self._against(place / (1 - place))
+            return distance**2 <= square * variance
 
         # ratios from 0 to infinity stand at ratio / (1 + ratio), between 0 and 1
         seen = student / (student + teacher)
-        low, high = _edge(holds, seen, 0.0), _edge(holds, seen, 1.0)
+        low, high = edge(holds, seen, 0.0), edge(holds, seen, 1.0)
         return low / (1 - low), high / (1 - high)
 
     def p_at_least(self, bound: float) -> float:
-        """One-sided p-value of "the student's share is below `bound` × the teacher's", by the same test; 1.0 where the
-        teacher has none: small where the student surely keeps that much."""
-        from scipy.stats import norm
+        """One-sided p-value of "the student's share ÷ the teacher's is below `bound`", by the score test of `ratio`.
 
+        Below 0.025 where the whole interval lies above the bound; nan where the teacher has none right.
+        """
+        if not self.both + self.teacher_only:
+            return math.nan
+        distance, variance = self._against(bound)
+        if variance <= 0:
+            return 0.5 if not distance else float(distance < 0)
+        return tail(distance / math.sqrt(variance), self.clusters)
+
+    def _against(self, ratio: float) -> tuple[float, float]:
+        """How far the student lies above `ratio` × the teacher, in items, and the variance of that if it is true."""
         n, lost, either = self._n, self.teacher_only, self._n - self.neither
         teacher, student = self.both + self.teacher_only, self.both + self.student_only
-        if not teacher or bound <= 0:
-            return 1.0
-        b = teacher * bound**2 - (student + 2 * lost)
-        only_teacher = _root(n * (1 + bound), b, lost * (1 - bound) * either / n)
-        variance = n * (1 + bound) * only_teacher + either * (bound - 1)
-        margin = student - teacher * bound
-        return float(norm.sf(margin / math.sqrt(variance))) if variance > 0 else float(margin <= 0)
+        b = teacher * ratio**2 - (student + 2 * lost)
+        only_teacher = _root(n * (1 + ratio), b, lost * (1 - ratio) * either / n)
+        return student - teacher * ratio, n * (1 + ratio) * only_teacher + either * (ratio - 1)
 
     @property
     def mcnemar(self) -> float:
@@ -168,6 +203,8 @@ class PairedScores:
 
     teacher: Sequence[float]
     student: Sequence[float]
+    clusters: Sequence[str] = ()
+    """Each item's cluster; empty where items are independent."""
 
     @property
     def difference(self) -> Interval:
@@ -176,63 +213,88 @@ class PairedScores:
         Where no pair differs, at most `unseen(n)` of all items may, so that the means are at most that far apart.
         """
         if self.teacher == self.student:
-            return (-unseen(len(self.teacher)), unseen(len(self.teacher))) if self.teacher else UNKNOWN
-        return self._bootstrap()[0]
+            return (-unseen(self._independent), unseen(self._independent)) if self.teacher else UNKNOWN
+        teachers, students = self._bootstrap()
+        return _middle(students - teachers)
 
     @property
     def ratio(self) -> Interval:
         """95 % interval of the student's mean ÷ the teacher's, from 0; nan where the teacher's may be 0."""
+        import numpy as np
+
         mean = Mean(tuple(self.teacher)).value
         if not mean > 0:
             return UNKNOWN
         if self.teacher == self.student:
-            return max(0.0, 1 - unseen(len(self.teacher)) / mean), 1 + unseen(len(self.teacher)) / mean
-        return self._bootstrap()[1]
+            rest = unseen(self._independent) / mean
+            return max(0.0, 1 - rest), 1 + rest
+        teachers, students = self._bootstrap()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _middle(np.maximum(students / teachers, 0.0))
 
     def p_at_least(self, bound: float) -> float:
-        """One-sided p-value of "the student's mean is below `bound` × the teacher's": the share of the bootstrap's test
-        sets in which it is; 1.0 where the teacher's may be 0."""
-        if not Mean(tuple(self.teacher)).value > 0:
-            return 1.0
+        """One-sided p-value of "the student's mean ÷ the teacher's is below `bound`": the bootstrap's share below it.
+
+        Below 0.025 where the whole interval of `ratio` lies above the bound; nan where that is.
+        """
+        mean = Mean(tuple(self.teacher)).value
+        if not mean > 0:
+            return math.nan
         if self.teacher == self.student:
-            return 1.0 if self.ratio[0] < bound else 0.0
-        ratios = self._resampled()[1]
-        return float((ratios < bound).mean())
+            return float(min(1.0, max(0.0, 1 - (1 - bound) * mean)) ** self._independent)
+        teachers, students = self._bootstrap()
+        return float((1 + (students <= bound * teachers).sum()) / (1 + len(students)))
 
-    def _bootstrap(self) -> tuple[Interval, Interval]:
-        """Percentile intervals of difference and ratio by the paired bootstrap (Efron 1979), seeded.
+    @property
+    def _independent(self) -> int:
+        return len(totals(self.teacher, self.clusters)) if any(self.clusters) else len(self.teacher)
 
-        Items are resampled with both scores of them. Two pairs are added, one each way, that differ by as much as the
-        farthest pair: with few differing pairs the plain bootstrap covers the truth in 80 of 100 test sets, not in 95
-        (Bonett and Price 2012 add two pairs to proportions for the same reason).
+    def _bootstrap(self) -> tuple[Any, Any]:
+        """Teacher's and student's means in samples drawn from these (paired bootstrap, Efron 1979), seeded.
+
+        Items are resampled with both scores of them, and clusters whole. Two are added, one each way, that differ by as
+        much as the farthest: with few differing pairs the plain bootstrap covers the truth in 80 of 100 test sets, not
+        in 95 (Bonett and Price 2012 add two pairs to proportions for the same reason).
         """
         import numpy as np
 
-        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-        difference, ratio = ([float(end) for end in np.quantile(values, tails)] for values in self._resampled())
-        return (difference[0], difference[1]), (ratio[0], ratio[1])
-
-    def _resampled(self) -> tuple[Any, Any]:
-        """Differences and ratios of the resampled means."""
-        import numpy as np
-
-        pairs = np.array([self.teacher, self.student])
-        farthest, middle = np.abs(pairs[1] - pairs[0]).max(), pairs[0].mean()
-        pairs = np.append(pairs, [[middle, middle], [middle + farthest, middle - farthest]], axis=1)
-        n, draw, batches = pairs.shape[1], np.random.default_rng(SEED), 100
-        size = (RESAMPLES // batches, n)
-        means = [pairs[:, draw.integers(n, size=size)].mean(axis=2) for _ in range(batches)]
-        teachers, students = np.concatenate(means, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return students - teachers, np.maximum(students / teachers, 0.0)
+        names = self.clusters if any(self.clusters) else [""] * len(self.teacher)
+        sums = np.array([totals(scores, names) for scores in (self.teacher, self.student)])
+        sizes = np.array(totals([1.0] * len(names), names))
+        farthest, middle, size = np.abs(sums[1] - sums[0]).max(), sums[0].mean(), sizes.mean()
+        sums = np.append(sums, [[middle, middle], [middle + farthest, middle - farthest]], axis=1)
+        drawn = np.vstack([sums, np.append(sizes, [size, size])])
+        n, draw, batches = drawn.shape[1], np.random.default_rng(SEED), 100
+        rounds = (RESAMPLES // batches, n)
+        means = [drawn[:, draw.integers(n, size=rounds)].mean(axis=2) for _ in range(batches)]
+        teachers, students, items = np.concatenate(means, axis=1)
+        return teachers / items, students / items
 
 
-def unseen(n: int) -> float:
-    """The largest share of all items that `n` of them may well fail to show: 1 − 0.025^(1/n).
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Adjusted p-values of several comparisons: below 0.05 holds of all of them together.
+
+    S. Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6: the
+    smallest × m, the next × (m − 1) and so on, never below one before it. One that is nan counts and stays nan.
+    """
+    adjusted, largest = dict(p_values), 0.0
+    for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda one: (math.isnan(one[1]), one[1]))):
+        if not math.isnan(p):
+            adjusted[name] = largest = max(largest, min(1.0, (len(p_values) - place) * p))
+    return adjusted
+
+
+def corrected(compared: int) -> float:
+    """The level of an interval that is picked from so many: Holm's first step, 1 − 0.05 ÷ `compared`."""
+    return 1 - (1 - LEVEL) / compared
+
+
+def unseen(n: int, level: float = LEVEL) -> float:
+    """The largest share of all items that `n` of them may well fail to show: 1 − 0.025^(1/n) at a level of 95 %.
 
     The upper end of the 95 % interval of C. J. Clopper and E. S. Pearson (1934) for none of n.
     """
-    return 1.0 - math.pow((1 - LEVEL) / 2, 1 / n)
+    return 1.0 - math.pow((1 - level) / 2, 1 / n)
 
 
 def items_needed(n: int, value: float, bound: float, interval: Interval) -> int | None:
@@ -248,12 +310,20 @@ def items_needed(n: int, value: float, bound: float, interval: Interval) -> int 
     return math.ceil(n * (half / distance) ** 2) if math.isfinite(half) else None
 
 
+def _middle(values: Any) -> Interval:
+    """Between the 2.5 % and the 97.5 % quantile."""
+    import numpy as np
+
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
 def _root(a: float, b: float, c: float) -> float:
     """The larger root of a x² + b x + c; one that rounding makes complex is real."""
     return (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
 
 
-def _edge(holds: Callable[[float], bool], inside: float, outside: float) -> float:
+def edge(holds: Callable[[float], bool], inside: float, outside: float) -> float:
     """Where `holds` ends between a value for which it is true and another, to one part in 10¹⁵."""
     for _ in range(50):
         middle = (inside + outside) / 2

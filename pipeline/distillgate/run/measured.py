@@ -95,7 +95,7 @@ def verdict_of(lifecycle: Lifecycle, gate: Gate) -> Verdict:
     measure = gates.measure_of(gate.name)
     if not measure.by_metric:
         return found
-    cards = on.students() if "student" in measure.roles else ()
+    cards = on.students() if STUDENT.name in measure.roles else ()
     tuned = _tunes(lifecycle, cards[0].stage) if len(cards) == 1 else ""
     return dataclasses.replace(found, judged=lifecycle.judged(), tuned=tuned)
 

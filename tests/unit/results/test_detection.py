@@ -48,6 +48,7 @@ class Seen:
 
     def __init__(self, compared):
         self.compared = lambda: compared
+        self.students = lambda: [compared.student]
 
     def about(self, item):
         return ""

@@ -31,6 +31,12 @@ class Measured:
         self.asked.append("student")
         return self._cards[1]
 
+    def students(self):
+        return [self.student()]
+
+    def served(self):
+        return self._cards[0]
+
     def compared(self):
         self.asked.append("comparison")
         return Comparison(*self._cards, *self._costs, unpriced=self._unpriced)
@@ -111,7 +117,7 @@ def test_a_missed_gate_lists_the_first_five_misses_and_counts_all():
         ("teacher_accuracy", ["teacher"], 0.9, 10),
         ("student_accuracy", ["student"], 0.7, 10),
         ("parse_failures", ["student"], 0.1, 10),
-        ("retention", ["comparison"], 0.7 / 0.9, 10),
+        ("retention", ["comparison", "student"], 0.7 / 0.9, 10),
         ("cost_reduction", ["comparison"], 2.25 / 0.27, 10),
         ("latency_ratio", ["comparison"], 0.25, 4),
     ],
@@ -236,7 +242,7 @@ def test_the_recall_of_labels_is_not_measured_on_scores():
 @pytest.mark.parametrize(
     ("bound", "message"),
     [
-        (Gate("retentoin", 0.9), "gates.retentoin is unknown; valid: cost_reduction, label_recall,"),
+        (Gate("retentoin", 0.9), "gates.retentoin is unknown; valid: cost_reduction, flips, label_recall,"),
         (Gate("latency_ratio", maximum=0.2, sure=True), "gates.latency_ratio.sure: latency_ratio has no interval"),
     ],
 )

@@ -6,7 +6,8 @@ import re
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate.errors import ConfigError, StageError
+from distillgate.config import Gate
+from distillgate.errors import ConfigError, NotMeasuredError, StageError
 from distillgate.results.statistics import Rate
 
 from tests.endpoint import Endpoint
@@ -279,3 +280,73 @@ def test_what_cannot_be_is_refused_before_a_call(make, table, why):  # noqa: F81
     with pytest.raises(ConfigError, match=why):
         make(shaped(shapes.Plain), project=SEARCH, profile=table)
         make.lifecycle()
+
+
+def verdict(made, name, **bound):
+    return made.verdict(Gate(name=name, **bound))
+
+
+def test_a_gate_is_measured_on_the_one_that_it_names(combined):
+    made, _ = combined
+    assert verdict(made, "student_accuracy@vote", minimum=0.7).value == 0.75
+    assert verdict(made, "retention@logprobs", minimum=0.9).value == 1.0
+    assert verdict(made, "teacher_accuracy", minimum=0.9).value == 1.0
+
+
+def test_a_gate_on_several_fine_tunes_is_about_their_mean(combined):
+    made, _ = combined
+    found = verdict(made, "retention@tiny", minimum=0.6)
+    assert found.value == pytest.approx((0.5 + 0.75 + 0.75) / 3)
+    assert found.shown == "66.7 %, 3 fine-tunes from 50.0 % to 75.0 %"
+    low, high = found.limits
+    assert low < found.value < high
+    assert verdict(made, "retention", minimum=0.6).value == found.value  # the one that is compared
+
+
+def test_a_gate_may_ask_for_so_many_fine_tunes(combined):
+    made, _ = combined
+    enough = verdict(made, "student_accuracy@tiny", minimum=0.7, holds="2 of 3")
+    assert enough.passed
+    assert str(enough).startswith(
+        "gate student_accuracy@tiny holds: holds in 2 of 3 fine-tunes (50.0 %, 75.0 %, 75.0 %) (must be ≥ 70 % in 2 of 3;"
+    )
+    assert not verdict(made, "student_accuracy@tiny", minimum=0.7, holds="3 of 3").passed
+    with pytest.raises(ConfigError, match="holds = '4 of 5', but tiny is tuned 3 times"):
+        verdict(made, "student_accuracy@tiny", minimum=0.7, holds="4 of 5")
+
+
+def test_flips_are_counted_against_the_model_that_is_served_otherwise(make):  # noqa: F811
+    table = """
+    [tool.distillgate.profiles.loopback.students.tiny]
+    model = "openai/student"
+    [tool.distillgate.profiles.loopback.students.small]
+    model = "openai/student"
+    serves = "tiny"
+    variant = ":q4"
+    """
+
+    def script(body):
+        said = shapes.reply(body)
+        return said.replace("blue", "red") if body["model"].endswith(":q4") else said
+
+    endpoint = Endpoint()
+    endpoint.script = script
+    made, _ = make.recorded(shaped(shapes.Plain), endpoint, project=NO_SEARCH, profile=table)
+    found = verdict(made, "flips@small", maximum=0.1)
+    assert (found.value, found.n, found.misses) == (0.25, 4, ("item-14: blue, now red",))
+    assert not found.passed
+    with pytest.raises(NotMeasuredError, match="serves no other student's model"):
+        verdict(made, "flips", maximum=0.1)
+
+
+def test_a_gate_on_nobody_is_refused(make):  # noqa: F811
+    gate = "\n[tool.distillgate.gates]\n'retention@wee' = { min = 0.9 }\n"
+    with pytest.raises(ConfigError, match="the gate retention@wee can never be measured: no student, ensemble or"):
+        make(shaped(shapes.Plain), project=NO_SEARCH + gate, profile=SEEDS)
+        make.lifecycle()
+
+
+def test_a_verdict_on_one_fine_tune_says_so(make):  # noqa: F811
+    made, _ = make.recorded(shaped(shapes.Plain), project=NO_SEARCH)
+    assert str(verdict(made, "student_accuracy", minimum=0.9)).endswith("; one fine-tune)")
+    assert "fine-tune" not in str(verdict(made, "teacher_accuracy", minimum=0.9))

@@ -15,6 +15,7 @@ from distillgate.errors import ConfigError, NotMeasuredError, StageError
 from distillgate.report.gather import summarised
 from distillgate.results.findings import errors
 from distillgate.run.lifecycle import Lifecycle
+from distillgate.stages import spec
 from distillgate.task import Task
 from starlette.responses import JSONResponse
 
@@ -181,7 +182,7 @@ def test_a_program_whose_tools_the_endpoint_calls_is_evaluated(make):
     known = 'teacher = { model = "openai/gpt-4o" }'  # of which DSPy knows that it calls tools
     recorded, endpoint = make.recorded(task, project='optimizer = "none"', profile="", teacher=known)
     assert any(body.get("tools") for body in endpoint.bodies)
-    assert recorded.teacher().accuracy.value == 1
+    assert recorded.standing_for(spec.TEACHER).accuracy.value == 1
     replayed(make, recorded)
 
 
@@ -198,7 +199,7 @@ def test_an_adapter_of_two_steps_is_evaluated(make):
         endpoint.script = shapes.reply
         make(shaped(shapes.Plain, adapter=adapter), endpoint.url, project='optimizer = "none"', profile="")
         recorded = make.lifecycle("teacher")
-        assert recorded.teacher().items[0].calls == 2
+        assert recorded.standing_for(spec.TEACHER).items[0].calls == 2
     replayed(make, recorded)
 
 
@@ -216,17 +217,16 @@ def test_each_optimizer_is_recorded_and_replayed(make, name):
     recorded, _ = make.recorded(
         shaped(shapes.Plain), project=f'optimizer = "{name}"\n{OPTIMIZERS[name]}', profile="", own=own
     )
-    assert recorded.teacher().stage == "optimized"
-    assert recorded.teacher().accuracy.value == 1
+    assert recorded.standing_for(spec.TEACHER).stage == "optimized"
+    assert recorded.standing_for(spec.TEACHER).accuracy.value == 1
     again = replayed(make, recorded)
     assert again.result("optimize").dump_state() == recorded.result("optimize").dump_state()
 
 
 def own(context):
     """An optimizer of the project's own, which asks a row of dev."""
-    from distillgate.stages.spec import TEACHER
 
-    program = context.cast(context.task.program(), TEACHER)
+    program = context.cast(context.task.program(), spec.TEACHER)
     program(**context.examples("dev")[0].inputs())
     for predictor in program.predictors():
         predictor.signature = predictor.signature.with_instructions("Name the colour.")
