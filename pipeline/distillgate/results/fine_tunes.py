@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from distillgate.results.clusters import LEVEL
+from distillgate.results.scorecard import Scorecard
 from distillgate.results.statistics import UNKNOWN, Interval, edge, unseen
 
 
@@ -29,6 +30,16 @@ class FineTunes:
     """Fine-tune by fine-tune, item by item."""
 
     teacher: Sequence[float]
+
+    @classmethod
+    def of(cls, cards: Sequence[Scorecard], teacher: Scorecard) -> FineTunes:
+        """The scores of fine-tunes and teacher, from their scorecards over the same items."""
+        graded = any(card.graded for card in (*cards, teacher))
+
+        def scores(card: Scorecard) -> tuple[float, ...]:
+            return tuple(item.score if graded else float(bool(item.correct)) for item in card.items)
+
+        return cls(tuple(map(scores, cards)), scores(teacher))
 
     @property
     def n(self) -> int:

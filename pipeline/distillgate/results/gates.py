@@ -134,7 +134,7 @@ def _student_accuracy(bound: Gate, measured: Measured) -> Verdict:
     cards = measured.students()
     if len(cards) == 1:
         return _of_estimate(bound, cards[0].accuracy, _wrong(cards[0], measured))
-    tuned, worst = fine_tunes(cards, cards[0]), _worst(cards)
+    tuned, worst = FineTunes.of(cards, cards[0]), _worst(cards)
     shown = f"{_share(bound, tuned.value)}, {_spread(tuned)}"
     limits = tuned.interval
     return Verdict(bound, tuned.value, tuned.n, shown, limits, span(limits), tuple(_wrong(worst, measured)))
@@ -152,16 +152,6 @@ def _flips(bound: Gate, measured: Measured) -> Verdict:
 
 def _said(item: ItemResult) -> str:
     return item.answer or ("unparsed" if item.parse_failure else json.dumps(item.outputs, ensure_ascii=False))
-
-
-def fine_tunes(cards: Sequence[Scorecard], teacher: Scorecard) -> FineTunes:
-    """The scores of several fine-tunes and a teacher over the same items."""
-    graded = any(card.graded for card in (*cards, teacher))
-
-    def scores(card: Scorecard) -> tuple[float, ...]:
-        return tuple(item.score if graded else float(bool(item.correct)) for item in card.items)
-
-    return FineTunes(tuple(map(scores, cards)), scores(teacher))
 
 
 def _worst(cards: Sequence[Scorecard]) -> Scorecard:
@@ -200,7 +190,7 @@ def _retention(bound: Gate, measured: Measured) -> Verdict:
     value, limits = compared.retention, compared.retention_interval
     shown, lost = _share(bound, value), _lost(compared, measured)
     if len(cards) > 1:
-        tuned = fine_tunes(cards, compared.teacher)
+        tuned = FineTunes.of(cards, compared.teacher)
         value, limits = tuned.value / compared.taught if compared.taught else math.nan, tuned.ratio
         shown = f"{_share(bound, value)}, {_spread(tuned)}"
     return Verdict(bound, value, compared.n, shown, limits, span(limits), lost, _mend(compared))
@@ -212,7 +202,7 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     value, limits = compared.difference, compared.difference_interval
     lost = _lost(compared, measured)
     if len(cards) > 1:
-        tuned = fine_tunes(cards, compared.teacher)
+        tuned = FineTunes.of(cards, compared.teacher)
         value, limits = tuned.value - compared.taught, tuned.difference
     shown, interval = points(value), span(limits, points)
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, _mend(compared), unit=points)

@@ -123,7 +123,7 @@ def _held(gate: Gate, on: On) -> Verdict:
         worst,
         gate=counted,
         value=float(held),
-        shown=f"holds in {held} of {every} fine-tunes ({', '.join(one.shown for one in found)})",
+        shown=f"{held} of {every} fine-tunes ({', '.join(one.shown for one in found)})",
         limits=None,
         interval="",
         asked=f"{found[0].bound} in {gate.holds}",

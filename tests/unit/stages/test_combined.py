@@ -308,7 +308,7 @@ def test_a_gate_may_ask_for_so_many_fine_tunes(combined):
     enough = verdict(made, "student_accuracy@tiny", minimum=0.7, holds="2 of 3")
     assert enough.passed
     assert str(enough).startswith(
-        "gate student_accuracy@tiny holds: holds in 2 of 3 fine-tunes (50.0 %, 75.0 %, 75.0 %) (must be ≥ 70 % in 2 of 3;"
+        "gate student_accuracy@tiny holds: 2 of 3 fine-tunes (50.0 %, 75.0 %, 75.0 %) (must be ≥ 70 % in 2 of 3;"
     )
     assert not verdict(made, "student_accuracy@tiny", minimum=0.7, holds="3 of 3").passed
     with pytest.raises(ConfigError, match="holds = '4 of 5', but tiny is tuned 3 times"):
@@ -333,7 +333,7 @@ def test_flips_are_counted_against_the_model_that_is_served_otherwise(make):  # 
     endpoint.script = script
     made, _ = make.recorded(shaped(shapes.Plain), endpoint, project=NO_SEARCH, profile=table)
     found = verdict(made, "flips@small", maximum=0.1)
-    assert (found.value, found.n, found.misses) == (0.25, 4, ("item-14: blue, now red",))
+    assert (found.value, found.n, found.misses) == (0.25, 4, ('item-14 ("Which colour is 14?"): blue, now red',))
     assert not found.passed
     with pytest.raises(NotMeasuredError, match="serves no other student's model"):
         verdict(made, "flips", maximum=0.1)
@@ -348,5 +348,5 @@ def test_a_gate_on_nobody_is_refused(make):  # noqa: F811
 
 def test_a_verdict_on_one_fine_tune_says_so(make):  # noqa: F811
     made, _ = make.recorded(shaped(shapes.Plain), project=NO_SEARCH)
-    assert str(verdict(made, "student_accuracy", minimum=0.9)).endswith("; one fine-tune)")
+    assert str(verdict(made, "student_accuracy", minimum=0.9)).splitlines()[0].endswith("; one fine-tune)")
     assert "fine-tune" not in str(verdict(made, "teacher_accuracy", minimum=0.9))
