@@ -23,6 +23,7 @@ from distillgate.secrets.known import scrubbed
 if TYPE_CHECKING:
     from distillgate.config import Config
     from distillgate.report.run import Run
+    from distillgate.run.lifecycle import Lifecycle
 
 FAILED = 3
 """Exit code of a command that could not do its work."""
@@ -116,6 +117,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from distillgate.report.page import require
     from distillgate.report.publishing import must_be_writable, write_report
     from distillgate.report.table import ending
+    from distillgate.report.terminal import look_of
     from distillgate.run.lifecycle import Lifecycle
 
     folder: Path | None = chosen.to
@@ -124,12 +126,12 @@ def _run(chosen: argparse.Namespace) -> int:
         must_be_writable(folder)
     lifecycle = Lifecycle(_config(chosen))
     _notices(lifecycle.config)
-    with _hushed():
+    with _replaying(lifecycle):
         for stage in lifecycle.graph.evaluations:
             lifecycle.scorecard(stage)
         verdicts, unmeasured = measured(lifecycle)
     run: Run = summarised(lifecycle, verdicts, unmeasured)
-    sys.stdout.write(scrubbed(ending(run)))
+    sys.stdout.write(scrubbed(ending(run, look_of(sys.stdout))))
     if folder is not None:
         page = write_report(gathered(lifecycle, verdicts, folder, unmeasured), folder)
         _say(f"page: {page}")
@@ -257,6 +259,16 @@ def _notices(config: Config) -> None:
 
 def _say(line: str, to: TextIO | None = None) -> None:
     (to or sys.stdout).write(f"{scrubbed(line)}\n")
+
+
+@contextmanager
+def _replaying(lifecycle: Lifecycle) -> Iterator[None]:
+    """Hushed; on a terminal a line says which stage is replayed."""
+    from distillgate.report.terminal import spinning
+
+    with spinning(sys.stderr) as say, _hushed():
+        lifecycle.began = lambda stage: say(f"replaying {stage}")
+        yield
 
 
 @contextmanager

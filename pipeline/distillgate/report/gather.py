@@ -12,9 +12,13 @@ from urllib.parse import quote
 
 import orjson
 
-from distillgate.errors import NotMeasuredError
+from distillgate.errors import BaselineError, NotMeasuredError
+from distillgate.money.ledger import card_cost_per_1000
 from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
+from distillgate.results import baseline
+from distillgate.results.comparison import Comparison
+from distillgate.results.scorecard import Scorecard
 from distillgate.results.verdicts import Verdict
 from distillgate.stages.spec import STUDENT, TEACHER
 
@@ -49,6 +53,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
     standing = [found.name for role in (TEACHER, STUDENT) if (found := graph.standing_for(role))]
     compared = lifecycle.comparison if len(standing) == 2 and set(standing) <= ran.keys() else None
     judged = [stage for stage in ran if any(call.purpose == "metric" for call in ledger.calls[stage])]
+    since, not_accepted = _since(lifecycle, ran)
     costs, metric_costs = dict.fromkeys(ran, math.nan), dict.fromkeys(judged, math.nan)
     economics, unpriced = None, ""
     try:
@@ -67,6 +72,8 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         costs,
         metric_costs,
         comparison=compared,
+        since=since,
+        not_accepted=not_accepted,
         economics=economics,
         unpriced=unpriced,
         ledger=ledger.entries(),
@@ -78,6 +85,23 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         inputs=lifecycle.task.inputs,
         rows={str(row["id"]): row for row in lifecycle.golden.test},
     )
+
+
+def _since(lifecycle: Lifecycle, ran: Mapping[str, Scorecard]) -> tuple[dict[str, Comparison], dict[str, str]]:
+    """Stage → its results against the accepted ones, and stage → why there is nothing to compare with."""
+    found, lacking = {}, {}
+    for stage, card in ran.items():
+        try:
+            drift = baseline.Drift(baseline.load(lifecycle.baseline(stage)), card)
+        except BaselineError:
+            lacking[stage] = f"nothing is accepted that can be read; accept this run's results with: {baseline.ACCEPT}"
+            continue
+        if not drift.same_items or drift.relabelled:
+            lacking[stage] = "the accepted results are of other golden data"
+            continue
+        then, now = (card_cost_per_1000(lifecycle.profile, one) for one in (drift.accepted, card))
+        found[stage] = Comparison(drift.accepted, card, then, now)
+    return found, lacking
 
 
 def gathered(

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
-from distillgate.report.table import economics_lines, figures, headings, origin, secondary_metrics
-from distillgate.results.numbers import NONE, count, points, probability
+from distillgate.report.table import columns, economics_lines, origin, secondary_metrics, since, since_lines
+from distillgate.results.numbers import NO_CHANGE, NONE, count, points, probability
 from distillgate.results.scorecard import ItemResult
 
 SHOWN = 50
@@ -38,10 +38,18 @@ def as_markdown(run: Run) -> str:
 
 
 def _stages(run: Run) -> str:
-    metrics = secondary_metrics(run)
-    head = ["", *headings(run, metrics)]
-    rows = [[run.title(stage), *figures(run, stage, metrics)] for stage in run.scorecards]
-    return _table(head, rows, right=len(head) - 1) if rows else ""
+    """Each figure with its difference from the accepted one behind it, in the stages of which any differs."""
+    shown = columns(run, secondary_metrics(run))
+    rows = []
+    for stage in run.scorecards:
+        changed = since(run, stage, shown) or [NONE] * len(shown)
+        cells = [(figure.cell(stage), change) for figure, change in zip(shown, changed, strict=True)]
+        told = [value if change in (NONE, NO_CHANGE) else f"{value} ({change})" for value, change in cells]
+        rows.append([run.title(stage), *told])
+    head = ["", *(figure.heading for figure in shown)]
+    brackets = "In brackets: the difference since the accepted results, of the interval the difference's own."
+    lines = [*since_lines(run), *([brackets] if any(since(run, stage, shown) for stage in run.scorecards) else [])]
+    return "\n\n".join([_table(head, rows, right=len(head) - 1), *map(_text, lines)]) if rows else ""
 
 
 def _gates(run: Run) -> str:

@@ -68,6 +68,12 @@ class Run:
     comparison: Comparison | None = None
     """None unless the stages that stand for teacher and student both ran."""
 
+    since: Mapping[str, Comparison] = field(default_factory=dict)
+    """Stage → this run's results (as the comparison's student) against the accepted ones (as its teacher)."""
+
+    not_accepted: Mapping[str, str] = field(default_factory=dict)
+    """Stage that ran → why it is not among these."""
+
     economics: Economics | None = None
     """None where there is no comparison, or a price is not known."""
 
