@@ -6,6 +6,7 @@ import html
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
@@ -20,6 +21,15 @@ EXCERPT = 160
 """Characters of an item's text that are shown."""
 
 SIGNS = {"yes": "✅", "no": "❌", "open": "⚠️"}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A cell that leads to a recorded call in the repository."""
+
+    text: str
+    address: str
+    """Quoted as a URL; empty where there is none."""
 
 
 def as_markdown(run: Run) -> str:
@@ -84,9 +94,11 @@ def _folds(run: Run) -> list[str]:
 
 
 def _fold(run: Run, title: str, pairs: Sequence[tuple[ItemResult, ItemResult]]) -> str:
-    rows = [
+    places = [run.places.get(card.stage, {}) for card in reversed(run.pair)]  # the student's answer is the question
+    found = {one.id: next((place[one.id].address for place in places if one.id in place), "") for one, _ in pairs}
+    rows: list[list[str | Link]] = [
         [
-            one.id,
+            Link(one.id, found[one.id] if found[one.id].startswith("https://") else ""),
             ", ".join(one.slices.values()),
             one.expected or one.reference,
             one.answer or "unparsed",
@@ -106,10 +118,16 @@ def _excerpt(run: Run, item: str) -> str:
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()} …"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], right: int = 0) -> str:
     rules = [*["---"] * (len(head) - right), *["---:"] * right]
-    lines = [[_text(name.replace("_", " ")) for name in head], rules, *[list(map(_text, row)) for row in rows]]
+    lines = [[_text(name.replace("_", " ")) for name in head], rules, *[list(map(_cell, row)) for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: str | Link) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    return f"[{_text(value.text)}]({value.address})" if value.address else _text(value.text)
 
 
 def _text(value: str) -> str:

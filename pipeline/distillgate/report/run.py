@@ -15,6 +15,7 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 
 if TYPE_CHECKING:
     from distillgate.money.ledger import Economics, StageCost
+    from distillgate.report.history import Point
     from distillgate.results.verdicts import Verdict
 
 
@@ -114,6 +115,9 @@ class Run:
 
     places: Mapping[str, Mapping[str, Place]] = field(default_factory=dict)
     """Stage → item id → where its recorded call lies."""
+
+    history: tuple[Point, ...] = ()
+    """What was accepted so far, the oldest first."""
 
     headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage → provenance of its tape, of the stages that ran."""
