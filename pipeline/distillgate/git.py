@@ -72,7 +72,7 @@ class Commit:
     def files(self, folder: Path) -> list[str]:
         """The files at any depth of a folder, by their paths below it."""
         try:
-            listed = self.repository.ask("ls-tree", "-r", "-z", "--name-only", self._place(folder))
+            listed = self.repository.ask("ls-tree", "--full-tree", "-r", "-z", "--name-only", self._place(folder))
         except GitError:
             return []
         return [name.decode() for name in listed.split(b"\0") if name]

@@ -20,6 +20,7 @@ from distillgate.results.numbers import NONE, dollars, percent, points, seconds,
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.run.paths import TapePaths
+from distillgate.run.rescore import rescored
 from distillgate.run.revision import checked_out
 from distillgate.stages.spec import Graph
 
@@ -80,8 +81,8 @@ def difference(
 
     Results are those that were accepted in each version. With `today` both versions' tapes are replayed with the task
     as it is in the working tree, each over its own golden data and with its own settings, so that program, metric and
-    adapter are the same; `tell` hears of each stage that is replayed. A stage whose tape does not hold what today's
-    task asks has no result, and a note says so.
+    adapter are the same; `tell` hears of each stage that is replayed. Of a stage whose tape does not hold what today's
+    task asks, the accepted answers are judged by today's metric instead, and a note says so.
 
     Raises:
         GitError: a commit has no such project.
@@ -93,7 +94,7 @@ def difference(
             if commit is not None:
                 config, note = stack.enter_context(checked_out(config, lifecycle.task.name, commit))
             name = WORKING if commit is None else str(commit)
-            cards, notes = _replayed(config, tell) if today else _accepted(config, lifecycle)
+            cards, notes = _scored(config, tell) if today else _accepted(config, lifecycle)
             shown = WORKING if commit is None else commit.id[:7]
             told = [f"{shown}: {line.replace(f'{config.root}/', '')}" for line in (*([note] if note else []), *notes)]
             versions.append(Version(name, config, cards, tuple(told)))
@@ -118,23 +119,34 @@ def _accepted(config: Config, lifecycle: Lifecycle) -> tuple[dict[str, Scorecard
     return cards, notes
 
 
-def _replayed(config: Config, tell: Callable[[str], None]) -> tuple[dict[str, Scorecard], list[str]]:
-    """Stage → what today's task makes of its tape, and a line for each whose tape does not fit."""
+def _scored(config: Config, tell: Callable[[str], None]) -> tuple[dict[str, Scorecard], list[str]]:
+    """Stage → what today's task makes of its tape, else of its accepted answers; a line for each where it is not so."""
     cards, notes = {}, []
     lifecycle = Lifecycle(config)
     lifecycle.began = tell
     for stage in lifecycle.graph.evaluations:
         try:
             cards[stage] = lifecycle.scorecard(stage)
+            continue
         except (CassetteMissError, UnusedInteractionsError) as error:
             # the same error as that of a stage that it needs, where it is that stage's tape
             cause = next((name for name, why in lifecycle.stopped.items() if why is error), stage)
-            whose = "its prompts are" if cause == stage else f"the prompts of {cause}, which it builds on, are"
-            notes.append(f"{stage} is not scored by today's task: {whose} not those that today's task asks with")
+            whose = "its prompts" if cause == stage else f"the prompts of {cause}, which it builds on,"
+            why = f"{whose} are not those that today's task asks with"
         except Exception as error:  # today's task may end in anything over the data of then
-            why = str(error).partition("\n")[0] or type(error).__name__
-            notes.append(f"{stage} is not scored by today's task: {why}")
+            why = _first_line(error)
+        try:
+            cards[stage] = rescored(baseline.load(lifecycle.baseline(stage)), lifecycle.task, lifecycle.golden, config)
+            notes.append(f"of {stage} the accepted answers are scored, and no replay: {why}")
+        except Exception as error:
+            notes.append(
+                f"{stage} is not scored by today's task: {why}; nor are its accepted answers: {_first_line(error)}"
+            )
     return cards, notes
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _difference(lifecycle: Lifecycle, before: Version, now: Version, scored: str) -> Difference:

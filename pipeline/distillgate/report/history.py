@@ -73,8 +73,8 @@ def history(config: Config, task: str, most: int = LAST) -> tuple[Point, ...]:
         raise GitError(f"{config.golden} lies outside the project, where git does not follow it with the settings")
     commits = repository.history(folder, most)
     points = [Point(one.id[:7], one.day, one.subject, _qualities(one, folder)) for one in reversed(commits)]
-    now = WorkingTree(config.root)
-    if any(now.read(folder / name) != repository.commit("HEAD").read(folder / name) for name in now.files(folder)):
+    now, head = WorkingTree(config.root), repository.commit("HEAD")
+    if any(now.read(folder / name) != head.read(folder / name) for name in now.files(folder)):
         points.append(Point(WORKING, "", "", _qualities(now, folder)))
     return tuple(points)
 

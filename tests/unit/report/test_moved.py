@@ -1,11 +1,12 @@
 """What a change moved of what it is judged by: told against the merge base, whoever commits it."""
 
 import json
-import subprocess
 
 import pytest
 from distillgate.config import load_config
 from distillgate.report.moved import moved
+
+from tests.repositories import git
 
 SETTINGS = """
 [tool.distillgate]
@@ -19,11 +20,6 @@ teacher_accuracy = { min = 0.8 }
 [tool.distillgate.profiles.mine]
 teacher = { model = "openai/gpt-4o" }
 """
-
-
-def git(folder, *words):
-    author = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(folder), *author, *words], check=True, capture_output=True)
 
 
 def baseline(*answers, accuracy=0.5):
