@@ -12,6 +12,23 @@ from distillgate.cassette.redact import Redactor
 from distillgate.results import baseline
 from distillgate.results.scorecard import ItemResult
 
+OTHER = """
+import dataclasses
+from news.task import NewsClassifier, task as usual
+{code}
+"""
+REWORDED = """
+class Other(NewsClassifier):
+    def __init__(self):
+        super().__init__()
+        predictor = self.classify.predict
+        text = predictor.signature.instructions.replace("Name the desk", "Please name the desk")
+        predictor.signature = predictor.signature.with_instructions(text)
+
+task = dataclasses.replace(usual, program=Other)
+"""
+"""A task with another prompt, for `use_task`."""
+
 BASELINES = Path("golden/news/loopback/baseline")
 
 
@@ -45,3 +62,17 @@ def reword(project: Path, stage: str, old: str, new: str) -> None:
         body = one.request.body | {"messages": [system | {"content": system["content"].replace(old, new)}, *rest]}
         changed.append(replace(one, request=replace(one.request, body=body)))
     write(path, Recording(held.header, changed), Redactor({}))
+
+
+def settings(project: Path, old: str, new: str) -> None:
+    """Replace a text in the project's `pyproject.toml`."""
+    path = project / "pyproject.toml"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def use_task(project: Path, name: str, code: str) -> None:
+    """Let the project distil another task; the module's name is its own, because Python loads it once."""
+    (project / f"{name}.py").write_text(OTHER.format(code=code), "utf-8")
+    settings(project, 'task = "news.task:task"', f'task = "{name}:task"\npythonpath = ["."]')

@@ -9,35 +9,9 @@ import pytest
 from distillgate.cli import main
 from distillgate.results import baseline
 
-from tests.repositories import accept, commit, git, reword
+from tests.repositories import BASELINES, REWORDED, accept, commit, git, reword, settings, use_task
 
-OTHER = """
-import dataclasses
-from news.task import NewsClassifier, task as usual
-{code}
-"""
 STRICT = 'task = dataclasses.replace(usual, metric=lambda row, answer, trace=None: row["difficulty"] == "hard")'
-REWORDED = """
-class Other(NewsClassifier):
-    def __init__(self):
-        super().__init__()
-        predictor = self.classify.predict
-        text = predictor.signature.instructions.replace("Name the desk", "Please name the desk")
-        predictor.signature = predictor.signature.with_instructions(text)
-
-task = dataclasses.replace(usual, program=Other)
-"""
-
-
-@pytest.fixture
-def repository(project, replayed_lifecycle, monkeypatch):
-    """The recorded project with its accepted results, below the top of a repository, all committed."""
-    monkeypatch.delenv("COLUMNS", raising=False)
-    for stage, card in replayed_lifecycle.scorecards.items():
-        baseline.save(project / "golden/news/loopback/baseline" / f"{stage}.jsonl", card)
-    git(project.parent, "init", "--initial-branch", "main")
-    commit(project.parent, "Accept the first results")
-    return project
 
 
 @pytest.fixture
@@ -73,19 +47,6 @@ def row(text, title):
 def wrong_first(n, item):
     """The results with the first two items wrong."""
     return replace(item, answer="finance", score=0.0, correct=False, outputs={"category": "finance"}) if n < 2 else item
-
-
-def settings(project, old, new):
-    path = project / "pyproject.toml"
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
-
-
-def use_task(project, name, code):
-    """Let the project distil another task; the module's name is its own, because Python loads it once."""
-    (project / f"{name}.py").write_text(OTHER.format(code=code), "utf-8")
-    settings(project, 'task = "news.task:task"', f'task = "{name}:task"\npythonpath = ["."]')
 
 
 def test_without_a_change_nothing_differs(repository, compared):
@@ -270,4 +231,4 @@ def test_a_revision_from_before_the_project_is_refused(repository, refused):
 
 
 def _baseline(project, stage):
-    return project / "golden/news/loopback/baseline" / f"{stage}.jsonl"
+    return project / BASELINES / f"{stage}.jsonl"
