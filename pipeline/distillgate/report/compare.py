@@ -8,15 +8,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from distillgate.cassette.misses import visible
 from distillgate.errors import CassetteMissError, DistillgateError, UnusedInteractionsError
 from distillgate.git import Commit, WorkingTree
+from distillgate.report.gather import prompts
 from distillgate.report.machine import finite
 from distillgate.report.moved import bounds, data
 from distillgate.report.review import Change, State, change_json, retention_of, state_of
 from distillgate.report.terminal import Column, Look, Row, fitted
 from distillgate.results import baseline
-from distillgate.results.numbers import NONE, dollars, percent, points, seconds, span
+from distillgate.results.numbers import NONE, dollars, percent, points, probability, seconds, span
 from distillgate.results.scorecard import Scorecard
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.run.paths import TapePaths
@@ -36,12 +39,12 @@ COLUMNS = (
     Column("now"),
     Column("change"),
     Column("95 % interval, pp", 1),
-    Column("flipped", 2),
+    Column("lost, gained", 2),
     Column("p50", 4),
     Column("p95", 5),
     Column("per 1,000", 3),
 )
-"""A narrow terminal leaves out, in this order: p95, p50, cost, flipped items, the interval of the change."""
+"""A narrow terminal leaves out, in this order: p95, p50, cost, lost and gained items, the interval of the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +177,27 @@ def _difference(lifecycle: Lifecycle, before: Version, now: Version, scored: str
         scored,
         tuple(changes),
         {"before": retention_of(before.cards, lifecycle.graph), "now": retention_of(now.cards, lifecycle.graph)},
-        (*bounds(then, there), *data(then, there, folder)),
+        (*bounds(then, there), *data(then, there, folder), *_demonstrations(lifecycle, before, now)),
         tuple(notes),
     )
+
+
+def _demonstrations(lifecycle: Lifecycle, before: Version, now: Version) -> Iterator[str]:
+    """A line for each saved program whose demonstrations differ; system prompts are compared on the tapes."""
+    for source in dict.fromkeys(name for stage in lifecycle.graph.values() for name in stage.asks_with if name):
+        shown = []
+        for version in (before, now):
+            saved = version.config.golden / lifecycle.task.name / version.config.profile.name / f"{source}.json"
+            try:
+                found = prompts(orjson.loads(saved.read_bytes()))
+            except (OSError, ValueError):
+                break  # recorded by none of them, or damaged: `check` says so
+            shown.append([orjson.dumps(demo) for prompt in found for demo in prompt.demonstrations])
+        else:
+            then, there = shown
+            if then != there:
+                new = len(set(there) - set(then))
+                yield f"demonstrations that {source} saved: {len(then)} → {len(there)}, {new} of them new"
 
 
 def difference_json(found: Difference) -> dict[str, Any]:
@@ -235,7 +256,7 @@ def _row(found: Difference, change: Change) -> Row:
             *(percent(state.card.accuracy.value) if state.card else NONE for state in (old, new)),
             points(both.difference) if both else NONE,
             span((low, high), lambda end: f"{100 * end:+.1f}"),
-            f"{len(change.flips)} of {both.n}" if both else NONE,
+            f"{len(both.lost)}, {len(both.gained)}" if both else NONE,
             each(lambda state: seconds(state.card.latency.p50) if state.card else NONE),
             each(lambda state: seconds(state.card.latency.p95) if state.card else NONE),
             each(lambda state: dollars(state.cost)),
@@ -248,14 +269,17 @@ def _details(found: Difference, change: Change, look: Look) -> Iterator[str]:
     title = _title(found, change.stage)
     if (both := change.compared) is not None:
         drift = baseline.Drift(both.teacher, both.student)
-        order = [[one.id for one, _ in pairs] for pairs in (both.lost, both.gained)]
-        flips = sorted(drift.flips, key=lambda pair: next((n for n, ids in enumerate(order) if pair[0].id in ids), 2))
-        if flips:
-            lost, gained = map(len, order)
-            yield "\n" + look.wrapped(f"{title}: {len(flips)} answers changed, {lost} lost, {gained} gained", "bold")
-            yield from (look.wrapped(visible(line), indent="    ") for line in baseline.flip_lines(flips))
-        elif drift:
-            yield "\n" + look.wrapped(drift.changes)
+        lost, gained = ([old.id for old, _ in pairs] for pairs in (both.lost, both.gained))
+        test = "" if math.isnan(both.mcnemar) else f" (McNemar p = {probability(both.mcnemar)})"
+        rest = [old.id for old, _ in drift.flips if old.id not in {*lost, *gained}]
+        for word, ids in (("lost", lost), ("gained", gained), ("answered otherwise", rest)):
+            if ids:
+                yield "\n" + look.wrapped(f"{title}: {len(ids)} {word}{test}", "bold")
+                test = ""
+                lines = baseline.flip_lines([pair for pair in drift.flips if pair[0].id in set(ids)])
+                yield from (look.wrapped(visible(line), indent="    ") for line in lines)
+        if drift and not drift.flips:
+            yield "\n" + look.wrapped(f"{title}: no answer changed, but {drift.took}")
     if diff := change.prompt_diff:
         yield "\n" + look.wrapped(f"{title}: the prompt changed", "bold")
         for line in diff[2:]:

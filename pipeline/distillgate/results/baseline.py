@@ -118,7 +118,7 @@ class Drift:
             lines += [f"  {new.id}: {_differing(_golden(old), _golden(new))}" for old, new in relabelled[:SHOWN]]
             return "\n".join([*lines, *_more(len(relabelled))])
         if not self.flips:
-            return f"{stage} drifted from the accepted results: no answer changed, but {self._took()}"
+            return f"{stage} drifted from the accepted results: no answer changed, but {self.took}"
         change = now.accuracy.value - before.accuracy.value
         head = (
             f"{stage} drifted from the accepted results: accuracy {percent(before.accuracy.value)} → "
@@ -140,7 +140,9 @@ class Drift:
         ]
         return f"test items {' and '.join(parts)}; accepted n = {len(then)}, now n = {len(now)}"
 
-    def _took(self) -> str:
+    @property
+    def took(self) -> str:
+        """What the calls took, before and now, where that differs."""
         parts = []
         for name in ("calls", "prompt_tokens", "completion_tokens", "cached_tokens", "seconds"):
             then, now = (sum(getattr(item, name) for item in card.items) for card in (self.accepted, self.current))
