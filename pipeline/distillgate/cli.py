@@ -31,6 +31,9 @@ FAILED = 3
 EXITS = {"yes": 0, "no": 1, "open": 2}
 """State of a decision → exit code."""
 
+STYLES = {"error": "red", "warning": "yellow"}
+"""Severity of a finding → its colour."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -46,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return command(chosen)
     except DistillgateError as error:
-        _say(f"error: {error}", sys.stderr)
+        from distillgate.report.terminal import look_of
+
+        _say(look_of(sys.stderr).styled(f"error: {error}", STYLES["error"]), sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130
@@ -199,6 +204,7 @@ def _record(chosen: argparse.Namespace) -> int:
 
 def _check(chosen: argparse.Namespace) -> int:
     from distillgate.checks.profile import check, findings_text
+    from distillgate.report.terminal import look_of
     from distillgate.results.findings import errors
     from distillgate.stages import load_graph
 
@@ -211,7 +217,12 @@ def _check(chosen: argparse.Namespace) -> int:
 
         _print_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph.taped))))
+        look = look_of(sys.stdout)
+
+        def paint(text: str, severity: str) -> str:
+            return look.styled(text, STYLES.get(severity, ""))
+
+        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph.taped), paint)))
     return 1 if errors(findings) else 0
 
 

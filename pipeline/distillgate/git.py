@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -64,18 +65,12 @@ class Commit:
 
     def read(self, path: Path) -> bytes | None:
         """A file's content; None where the commit lacks it."""
-        try:
-            return self.repository.ask("cat-file", "blob", self._place(path))
-        except GitError:
-            return None
+        return self.repository.asked("cat-file", "blob", self._place(path))
 
     def files(self, folder: Path) -> list[str]:
         """The files at any depth of a folder, by their paths below it."""
-        try:
-            listed = self.repository.ask("ls-tree", "--full-tree", "-r", "-z", "--name-only", self._place(folder))
-        except GitError:
-            return []
-        return [name.decode() for name in listed.split(b"\0") if name]
+        listed = self.repository.asked("ls-tree", "--full-tree", "-r", "-z", "--name-only", self._place(folder))
+        return [name.decode() for name in (listed or b"").split(b"\0") if name]
 
     def _place(self, path: Path) -> str:
         return f"{self.id}:{(self.repository.prefix / path).as_posix()}"
@@ -124,19 +119,29 @@ class Repository:
         """What git answers, without the end of its last line.
 
         Raises:
-            GitError: as `ask`.
+            GitError: as `asked`, or git refuses.
         """
-        return self.ask(*words).decode(errors="replace").rstrip("\n")
+        done = self._run(words)
+        if done.returncode:
+            why = done.stderr.decode(errors="replace").strip().partition("\n")[0].removeprefix("fatal: ")
+            if "not a git repository" in why:
+                raise GitError(f"{self._root} lies in no git repository, which alone knows what was accepted before")
+            raise GitError(f"git {words[0]} failed in {self._root}: {why}")
+        return done.stdout.decode(errors="replace").rstrip("\n")
 
-    def ask(self, *words: str) -> bytes:
-        """What git answers.
+    def asked(self, *words: str) -> bytes | None:
+        """What git answers; None where it refuses, because there is no such thing.
 
         Raises:
-            GitError: it is not installed, fails, or takes longer than `SECONDS`.
+            GitError: it is not installed, or takes longer than `SECONDS`.
         """
+        done = self._run(words)
+        return None if done.returncode else done.stdout
+
+    def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         try:
-            done = subprocess.run(  # noqa: S603  # git with words of our own, and no shell
+            return subprocess.run(  # noqa: S603  # git with words of our own, and no shell
                 ["git", "-C", str(self._root), *words],  # noqa: S607
                 capture_output=True,
                 check=False,
@@ -147,9 +152,3 @@ class Repository:
             raise GitError("git is not installed, and what was accepted before is known to git alone") from error
         except (OSError, subprocess.SubprocessError) as error:
             raise GitError(f"git {words[0]} failed in {self._root}: {error}") from error
-        if done.returncode:
-            why = done.stderr.decode(errors="replace").strip().partition("\n")[0].removeprefix("fatal: ")
-            if "not a git repository" in why:
-                raise GitError(f"{self._root} lies in no git repository, which alone knows what was accepted before")
-            raise GitError(f"git {words[0]} failed in {self._root}: {why}")
-        return done.stdout

@@ -43,13 +43,13 @@ def moved(config: Config, task: str) -> Moved | None:
     """
     try:
         base, why = _base(config)
+        now, since = WorkingTree(config.root), f"{why} {base.id[:7]}"
+        if (folder := below(config, config.golden / task)) is None:
+            return Moved(since, tuple(bounds(base, now)))
+        baselines = _baselines(base, now, folder / config.profile.name / "baseline")
+        return Moved(since, (*bounds(base, now), *baselines, *data(base, now, folder)))
     except (GitError, ValueError):
         return None
-    now, since = WorkingTree(config.root), f"{why} {base.id[:7]}"
-    if (folder := below(config, config.golden / task)) is None:
-        return Moved(since, tuple(bounds(base, now)))
-    baselines = _baselines(base, now, folder / config.profile.name / "baseline")
-    return Moved(since, (*bounds(base, now), *baselines, *data(base, now, folder)))
 
 
 def below(config: Config, folder: Path) -> Path | None:

@@ -154,8 +154,9 @@ def since_lines(run: Run) -> list[str]:
 
 def ending(run: Run, look: Look = PLAIN) -> str:
     """Decision, table and gates, the failed ones first; no decision where no gate was measured."""
+    table = lifecycle_table(run, look) + "".join(map(look.wrapped, since_lines(run)))
     if not run.verdicts:
-        return lifecycle_table(run, look)
+        return table
     said = [(str(one).splitlines()[0], str(one.state)) for one in run.verdicts]
     for why in dict.fromkeys(run.unmeasured.values()):
         names = ", ".join(name for name, reason in run.unmeasured.items() if reason == why)
@@ -164,11 +165,11 @@ def ending(run: Run, look: Look = PLAIN) -> str:
     gates = "".join(look.wrapped(line, STYLES.get(state, "yellow")) for line, state in said)
     moved = "".join(look.wrapped(line, "yellow") for line in moved_lines(run.moved))
     headline = look.wrapped(run.decision.headline, f"bold {DECIDED[run.decision.state]}")
-    return headline + lifecycle_table(run, look) + gates + moved
+    return headline + table + gates + moved
 
 
 def lifecycle_table(run: Run, look: Look = PLAIN) -> str:
-    """The table, with lines on what changed since it was accepted, retention, cost and provenance."""
+    """The table, each figure with its difference from the accepted one, and lines on retention, cost and provenance."""
     metrics = secondary_metrics(run)
     shown = columns(run, metrics, _narrow)
     rows = []
@@ -212,7 +213,7 @@ def origin(run: Run) -> str:
 
 
 def _lines(run: Run) -> list[str]:
-    lines = since_lines(run)
+    lines = []
     if (compared := run.comparison) is not None:
         lines.append(
             f"retention {percent(compared.retention)} (95 % interval {span(compared.retention_interval)}), "

@@ -198,12 +198,12 @@ def test_each_figure_has_its_difference_from_the_accepted_one_below_it():
 
 def test_what_is_as_it_was_accepted_is_one_line():
     same = accepted(WHOLE, "distilled", "1111111001")
-    assert "since accepted: no figure changed" in lines(same, 100)
+    assert "since accepted: no figure changed" in ending(same).splitlines()
     assert not any(line.startswith("since accepted ") for line in lines(same, 100))
 
 
 def test_a_stage_without_accepted_results_is_named():
-    told = lifecycle_table(replace(WHOLE, not_accepted={"teacher": "the accepted results are of other golden data"}))
+    told = ending(replace(WHOLE, not_accepted={"teacher": "the accepted results are of other golden data"}))
     assert "since accepted: teacher: the accepted results are of other golden data" in told
 
 
