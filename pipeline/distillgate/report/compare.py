@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -166,6 +166,8 @@ def _difference(lifecycle: Lifecycle, before: Version, now: Version, scored: str
                 )
             old = old if old.n else None
         states = [state_of(path.path(stage), profile, card) for path, card in zip(paths, (old, new), strict=True)]
+        if stage in lifecycle.graph and lifecycle.graph[stage].derived:  # its items do not tell who was asked
+            states = [replace(state, cost=math.nan) for state in states]
         if old or new or any(state.size for state in states):
             changes.append(Change(stage, *states))
     then, there = (WorkingTree(version.config.root) for version in (before, now))

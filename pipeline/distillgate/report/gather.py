@@ -105,8 +105,11 @@ def _since(lifecycle: Lifecycle, ran: Mapping[str, Scorecard]) -> tuple[dict[str
         if not drift.same_items or drift.relabelled:
             lacking[stage] = "the accepted results are of other golden data"
             continue
-        then, now = (card_cost_per_1000(lifecycle.profile, one) for one in (drift.accepted, card))
-        found[stage] = Comparison(drift.accepted, card, then, now)
+        costs = math.nan, math.nan  # of a stage that is computed of others, the items do not tell who was asked
+        if not lifecycle.graph[stage].derived:
+            then, now = (card_cost_per_1000(lifecycle.profile, one) for one in (drift.accepted, card))
+            costs = then, now
+        found[stage] = Comparison(drift.accepted, card, *costs)
     return found, lacking
 
 

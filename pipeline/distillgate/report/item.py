@@ -28,7 +28,7 @@ NEAREST = 3
 
 
 def stages_with(lifecycle: Lifecycle, item: str, asked: str | None = None) -> tuple[str, ...]:
-    """The stages whose tape holds calls for an item, or the stage that is asked for.
+    """The stages whose tape holds calls for an item, and those computed of such; or the stage that is asked for.
 
     Raises:
         GoldenDataError: no row has that id; names those most like it.
@@ -40,7 +40,10 @@ def stages_with(lifecycle: Lifecycle, item: str, asked: str | None = None) -> tu
         near = difflib.get_close_matches(item, known, NEAREST, 0) or known[:NEAREST]
         raise GoldenDataError(f"no row of the golden data is called {item!r}; nearest: {', '.join(near)}")
     stages = lifecycle.graph.named([asked]) if asked else lifecycle.graph.names
-    found = tuple(stage for stage in stages if item in taped(lifecycle.recordings.path(stage)))
+    asking = {stage for stage in lifecycle.graph.taped if item in taped(lifecycle.recordings.path(stage))}
+    derived = [one.name for one in lifecycle.graph.values() if one.derived and one.evaluates]
+    asking |= {name for name in derived if asking.intersection(lifecycle.graph[name].needs)}
+    found = tuple(stage for stage in stages if stage in asking)
     if not found:
         raise CassetteError(
             f"{asked or 'no stage'} asked nothing about {item!r} that is on a tape of profile "
@@ -64,7 +67,10 @@ def item_text(lifecycle: Lifecycle, item: str, stages: Sequence[str], look: Look
     for stage in stages:
         yield "\n" + look.wrapped(f"== {lifecycle.graph[stage].title} ({stage})", "bold")
         found = yield from _verdict(lifecycle, stage, item, look)
-        yield from _calls(lifecycle, stage, item, look, said)
+        if lifecycle.graph[stage].derived:
+            yield look.wrapped(f"no calls of its own: computed of {', '.join(lifecycle.graph[stage].needs)}", "dim")
+        else:
+            yield from _calls(lifecycle, stage, item, look, said)
         if found is not None and not found.parse_failure:
             for name, value in found.outputs.items():
                 yield from _block(f"parsed {name}", text_of(value), look)
@@ -107,8 +113,9 @@ def _judged(item: ItemResult) -> str:
     parsed = "parse: failed" if item.parse_failure else "parse: ok"
     expected = f", expected {_one_line(item.expected or item.reference)}" if item.expected or item.reference else ""
     more = "".join(f", {name.replace('_', ' ')} {decimal(score)}" for name, score in item.secondary.items())
+    how = f", {item.decided}" if item.decided else ""
     used = f"{item.prompt_tokens:,} + {item.completion_tokens:,} tokens"
-    return f"{parsed}; score {decimal(item.score)}{verdict}{expected}{more}; {used}, {seconds(item.seconds)}"
+    return f"{parsed}; score {decimal(item.score)}{verdict}{expected}{more}{how}; {used}, {seconds(item.seconds)}"
 
 
 def _took(one: Interaction) -> str:

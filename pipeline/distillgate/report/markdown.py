@@ -39,7 +39,7 @@ def as_markdown(run: Run) -> str:
         *(_text(reason) for reason in run.decision.reasons),
         _stages(run),
         _gates(run),
-        *map(_text, [*_compared(run), *economics_lines(run)]),
+        *map(_text, [*_since(run), *_compared(run), *economics_lines(run)]),
         _moved(run),
         *_folds(run),
         f"<sub>{_text(origin(run))}</sub>" if run.scorecards else "",
@@ -57,9 +57,13 @@ def _stages(run: Run) -> str:
         told = [value if change in (NONE, NO_CHANGE) else f"{value} ({change})" for value, change in cells]
         rows.append([run.title(stage), *told])
     head = ["", *(figure.heading for figure in shown)]
-    brackets = "In brackets: the difference since the accepted results, of the interval the difference's own."
-    lines = [*since_lines(run), *([brackets] if any(since(run, stage, shown) for stage in run.scorecards) else [])]
-    return "\n\n".join([_table(head, rows, right=len(head) - 1), *map(_text, lines)]) if rows else ""
+    return _table(head, rows, right=len(head) - 1) if rows else ""
+
+
+def _since(run: Run) -> list[str]:
+    brackets = "In brackets: the difference since the accepted results; of the interval, the difference's own interval."
+    shown = columns(run, secondary_metrics(run))
+    return [*since_lines(run), *([brackets] if any(since(run, stage, shown) for stage in run.scorecards) else [])]
 
 
 def _gates(run: Run) -> str:

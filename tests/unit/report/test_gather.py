@@ -94,6 +94,7 @@ def test_what_was_accepted_is_compared_with(project, replayed_lifecycle):
     lifecycle.results |= replayed_lifecycle.scorecards
     lifecycle.ledger.calls.update(replayed_lifecycle.ledger.calls)
     lifecycle.ledger.items.update(replayed_lifecycle.ledger.items)
+    lifecycle.ledger.parts.update(replayed_lifecycle.ledger.parts)
     card = replayed_lifecycle.scorecards["distilled"]
     baseline.save(lifecycle.baseline("distilled"), card)
     others = (replace(item, id=f"{item.id}-old") for item in card.items)

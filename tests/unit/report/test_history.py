@@ -124,6 +124,7 @@ def page_run(improved, replayed_lifecycle, monkeypatch):
     lifecycle.results |= replayed_lifecycle.scorecards
     lifecycle.ledger.calls.update(replayed_lifecycle.ledger.calls)
     lifecycle.ledger.items.update(replayed_lifecycle.ledger.items)
+    lifecycle.ledger.parts.update(replayed_lifecycle.ledger.parts)
     return gathered(lifecycle, {}, improved)
 
 
