@@ -16,7 +16,8 @@ from distillgate.report.machine import finite
 from distillgate.report.moved import below
 from distillgate.report.terminal import Column, Look, Row, fitted
 from distillgate.results.numbers import NONE, percent
-from distillgate.results.statistics import UNKNOWN, Interval, Mean, Rate
+from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.statistics import UNKNOWN, Interval
 from distillgate.stages.spec import STUDENT, TEACHER, Graph
 
 if TYPE_CHECKING:
@@ -96,11 +97,10 @@ def _quality(baseline: bytes) -> Quality | None:
     except (ValueError, KeyError, TypeError):
         return None
     try:
-        correct, scores = [line["correct"] for line in lines], [float(line["score"]) for line in lines]
-    except (KeyError, TypeError, ValueError):
+        measured = Scorecard("", "", tuple(ItemResult(**line) for line in lines), {}).accuracy
+        return Quality(measured.value, n, measured.interval)
+    except TypeError:
         return Quality(value, n, UNKNOWN)
-    measured = Mean(tuple(scores)) if None in correct else Rate(sum(map(bool, correct)), len(correct))
-    return Quality(measured.value, measured.n, measured.interval)
 
 
 def retention(point: Point, graph: Graph) -> float:
