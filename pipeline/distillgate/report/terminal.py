@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 import re
@@ -84,9 +83,9 @@ class Row:
 
 
 def fitted(look: Look, columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """A table that fits; below it, which columns were left out for the width. Where even that is too wide, cells wrap.
+    """A table that fits, and below it which columns were left out for the width, in the order of their keys.
 
-    The order in which columns go is that of their keys.
+    Where the columns that are always there are too wide, their cells are cut.
     """
     from rich.console import Console
 
@@ -141,8 +140,3 @@ def spinning(stream: TextIO) -> Iterator[Callable[[str], None]]:
     ) as progress:
         shown = progress.add_task("", total=None)
         yield lambda said: progress.update(shown, description=said)
-
-
-def narrowed(look: Look, by: int) -> Look:
-    """The same with fewer columns, for text that is indented."""
-    return dataclasses.replace(look, width=max(LEAST, look.width - by))
