@@ -35,9 +35,9 @@ class WorkingTree:
     root: Path
 
     def read(self, path: Path) -> bytes | None:
-        """A file's content; None where there is none."""
+        """A text file's content with line ends as git holds them; None where there is none."""
         try:
-            return (self.root / path).read_bytes()
+            return (self.root / path).read_bytes().replace(b"\r\n", b"\n")
         except OSError:
             return None
 
