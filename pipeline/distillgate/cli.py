@@ -23,12 +23,16 @@ from distillgate.secrets.known import scrubbed
 if TYPE_CHECKING:
     from distillgate.config import Config
     from distillgate.report.run import Run
+    from distillgate.run.lifecycle import Lifecycle
 
 FAILED = 3
 """Exit code of a command that could not do its work."""
 
 EXITS = {"yes": 0, "no": 1, "open": 2}
 """State of a decision → exit code."""
+
+STYLES = {"error": "red", "warning": "yellow"}
+"""Severity of a finding → its colour."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return command(chosen)
     except DistillgateError as error:
-        _say(f"error: {error}", sys.stderr)
+        from distillgate.report.terminal import look_of
+
+        _say(look_of(sys.stderr).styled(f"error: {error}", STYLES["error"]), sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130
@@ -85,6 +91,23 @@ def _parser() -> argparse.ArgumentParser:
     check = add("check", _check, "say what is wrong with the recordings, without calling a model")
     check.add_argument("--replay", action="store_true", help="replay every recorded stage as well")
     check.add_argument("--json", action="store_true", help="print a list of objects")
+    show = add("show", _show, "explain an item: what was asked about it, what came back, parse, score, tokens, seconds")
+    show.add_argument("item", metavar="ITEM", help="the id of a golden row")
+    show.add_argument("--stage", metavar="S", help="default: every stage that asked about it")
+    compare = add("compare", _compare, "say what a change did: results, items, prompts and bounds of two revisions")
+    compare.add_argument("before", metavar="REV", help="a revision of git: main, HEAD~3, 1a2b3c4")
+    compare.add_argument("now", nargs="?", metavar="REV", help="another; default: the working tree")
+    compare.add_argument(
+        "--metric-of",
+        choices=("each", "today"),
+        default="each",
+        help="each: the results accepted in each revision (the default); today: both revisions' tapes, replayed with "
+        "the task as it is now, where its prompts are still on them",
+    )
+    compare.add_argument("--json", action="store_true", help="print an object")
+    past = add("history", _history, "show how the accepted results changed from commit to commit")
+    past.add_argument("--last", type=int, metavar="N", help="commits to look at, at least 1; default: 20")
+    past.add_argument("--json", action="store_true", help="print a list of objects, the oldest first")
     export = add("export", _export, "write tapes as YAML cassettes that stock vcrpy plays")
     export.add_argument("--to", required=True, type=Path, dest="folder", metavar="DIR", help="where to")
     bring = add("import", _import, "make tapes of vcrpy's YAML cassettes, one named after each stage")
@@ -116,6 +139,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from distillgate.report.page import require
     from distillgate.report.publishing import must_be_writable, write_report
     from distillgate.report.table import ending
+    from distillgate.report.terminal import look_of
     from distillgate.run.lifecycle import Lifecycle
 
     folder: Path | None = chosen.to
@@ -124,12 +148,12 @@ def _run(chosen: argparse.Namespace) -> int:
         must_be_writable(folder)
     lifecycle = Lifecycle(_config(chosen))
     _notices(lifecycle.config)
-    with _hushed():
+    with _replaying(lifecycle):
         for stage in lifecycle.graph.evaluations:
             lifecycle.scorecard(stage)
         verdicts, unmeasured = measured(lifecycle)
     run: Run = summarised(lifecycle, verdicts, unmeasured)
-    sys.stdout.write(scrubbed(ending(run)))
+    sys.stdout.write(scrubbed(ending(run, look_of(sys.stdout))))
     if folder is not None:
         page = write_report(gathered(lifecycle, verdicts, folder, unmeasured), folder)
         _say(f"page: {page}")
@@ -180,6 +204,7 @@ def _record(chosen: argparse.Namespace) -> int:
 
 def _check(chosen: argparse.Namespace) -> int:
     from distillgate.checks.profile import check, findings_text
+    from distillgate.report.terminal import look_of
     from distillgate.results.findings import errors
     from distillgate.stages import load_graph
 
@@ -189,12 +214,71 @@ def _check(chosen: argparse.Namespace) -> int:
         findings = check(config, graph, chosen.replay)
     if chosen.json:
         import dataclasses
-        import json
 
-        _say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        _print_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph.taped))))
+        look = look_of(sys.stdout)
+
+        def paint(text: str, severity: str) -> str:
+            return look.styled(text, STYLES.get(severity, ""))
+
+        sys.stdout.write(scrubbed(findings_text(findings, config.profile.name, len(graph.taped), paint)))
     return 1 if errors(findings) else 0
+
+
+def _show(chosen: argparse.Namespace) -> int:
+    from distillgate.report.item import item_text, stages_with
+    from distillgate.report.terminal import look_of
+    from distillgate.run.lifecycle import Lifecycle
+
+    lifecycle = Lifecycle(_config(chosen))
+    stages, look = stages_with(lifecycle, chosen.item, chosen.stage), look_of(sys.stdout)
+    with _replaying(lifecycle):
+        text = "".join(item_text(lifecycle, chosen.item, stages, look))
+    sys.stdout.write(scrubbed(text))
+    return 0
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from distillgate.git import Repository
+    from distillgate.report.compare import difference, difference_json, difference_text
+    from distillgate.report.terminal import look_of, spinning
+    from distillgate.run.lifecycle import Lifecycle
+
+    config = _config(chosen)
+    repository = Repository(config.root)
+    before = repository.commit(chosen.before)
+    now = None if chosen.now is None else repository.commit(chosen.now)
+    with spinning(sys.stderr) as say, _hushed():
+        found = difference(
+            Lifecycle(config), before, now, chosen.metric_of == "today", lambda stage: say(f"replaying {stage}")
+        )
+    if chosen.json:
+        _print_json(difference_json(found))
+    else:
+        sys.stdout.write(scrubbed(difference_text(found, look_of(sys.stdout))))
+    return 0
+
+
+def _history(chosen: argparse.Namespace) -> int:
+    from distillgate.git import Repository
+    from distillgate.report.history import LAST, history, history_json, history_text
+    from distillgate.report.terminal import look_of
+    from distillgate.stages import load_graph
+    from distillgate.task import load_task
+
+    if chosen.last is not None and chosen.last < 1:
+        raise ConfigError(f"--last {chosen.last} shows nothing; give 1 or more")
+    config = _config(chosen)
+    graph, task = load_graph(config), load_task(config.task, config.pythonpath).name
+    points = history(config, task, chosen.last or LAST)
+    if chosen.json:
+        _print_json(history_json(points, graph))
+    else:
+        sys.stdout.write(scrubbed(history_text(points, graph, look_of(sys.stdout))))
+    if Repository(config.root).shallow:
+        _say("note: the clone is shallow, and older commits are not in it; git fetch --unshallow", sys.stderr)
+    return 0
 
 
 def _export(chosen: argparse.Namespace) -> int:
@@ -255,8 +339,24 @@ def _notices(config: Config) -> None:
         _say(f"note: {notice}", sys.stderr)
 
 
+def _print_json(content: object) -> None:
+    import json
+
+    _say(json.dumps(content, indent=2, ensure_ascii=False))
+
+
 def _say(line: str, to: TextIO | None = None) -> None:
     (to or sys.stdout).write(f"{scrubbed(line)}\n")
+
+
+@contextmanager
+def _replaying(lifecycle: Lifecycle) -> Iterator[None]:
+    """Hushed; on a terminal a line says which stage is replayed."""
+    from distillgate.report.terminal import spinning
+
+    with spinning(sys.stderr) as say, _hushed():
+        lifecycle.began = lambda stage: say(f"replaying {stage}")
+        yield
 
 
 @contextmanager

@@ -102,3 +102,7 @@ class LocalEndpointError(DistillgateError):
 
 class ReportError(DistillgateError):
     """A report cannot be written where it was asked for."""
+
+
+class GitError(DistillgateError):
+    """git knows no such revision, or there is no repository that it could be asked about."""

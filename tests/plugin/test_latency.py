@@ -76,3 +76,24 @@ def test_a_storage_that_is_named_stays(project):
     options = ("--benchmark-save=mine", "--benchmark-storage=file://elsewhere")
     project.runpytest("-m", "latency", *options).assert_outcomes(passed=1, deselected=5)
     assert list((project.path / "elsewhere").rglob("*_mine.json"))
+
+
+def test_the_wide_table_stays_out_of_the_terminal(project):
+    result = project.runpytest("-m", "latency")
+    result.assert_outcomes(passed=1, deselected=5)
+    result.stdout.no_fnmatch_line("*IQR*")
+    result.stdout.fnmatch_lines(["*accuracy*p50*p95*"])
+    ours = next(n for n, line in enumerate(result.stdout.lines) if " distillation " in line)
+    assert max(map(len, result.stdout.lines[ours:])) <= 100
+
+
+@pytest.mark.parametrize("asked", ["--benchmark-verbose", "--benchmark-columns=median,iqr"])
+def test_the_wide_table_is_there_for_whoever_asks(project, asked):
+    project.runpytest("-m", "latency", asked).stdout.fnmatch_lines(["Name (time in *IQR*"])
+
+
+def test_benchmarks_that_are_not_ours_keep_their_table(project):
+    project.makepyfile(test_own="def test_own(benchmark): benchmark(lambda: None)")
+    result = project.runpytest("test_own.py", "test_gates.py", "-k", "own or latency")
+    result.stdout.fnmatch_lines(["Name (time in *IQR*", "test_own *"])
+    result.stdout.no_fnmatch_line("test_latency *")

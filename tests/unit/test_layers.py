@@ -23,7 +23,7 @@ LAYERS = (
         "results.clusters",
         "tuning.endpoint_errors",
     ),
-    ("project", "results.score", "results.statistics", "secrets.scrub", "files"),
+    ("project", "results.score", "results.statistics", "secrets.scrub", "files", "git"),
     ("secrets.known", "parsing", "task", "tuning", "starter"),
     ("models",),
     ("recipes",),

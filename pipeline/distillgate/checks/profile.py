@@ -122,14 +122,20 @@ def replayed(lifecycle: Lifecycle, known: Collection[str]) -> Iterator[Finding]:
             yield Finding(_kind(error), "error", (name,), str(error), lifecycle.recordings.remedy(name))
 
 
-def findings_text(findings: Sequence[Finding], profile: str, tapes: int) -> str:
-    """All findings, the worst first, or one line that says that all `tapes` are in order."""
+def findings_text(
+    findings: Sequence[Finding], profile: str, tapes: int, paint: Callable[[str, str], str] = lambda text, _: text
+) -> str:
+    """All findings, the worst first, or one line that says that all `tapes` are in order.
+
+    `paint` gives a finding's text the colour of its severity.
+    """
     if not findings:
         return f"all {tapes} tapes of profile {profile} are in order\n"
     ordered = [finding for severity in SEVERITIES for finding in findings if finding.severity == severity]
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
     found = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
-    return "\n".join([*map(_paragraph, ordered), f"profile {profile}: {found}"]) + "\n"
+    told = [paint(_paragraph(finding), finding.severity) for finding in ordered]
+    return "\n".join([*told, f"profile {profile}: {found}"]) + "\n"
 
 
 def finding_line(finding: Finding) -> str:

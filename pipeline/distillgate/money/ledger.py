@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from distillgate.calls import Call
 from distillgate.errors import NotMeasuredError, PriceError
-from distillgate.money.prices import SECONDS_PER_HOUR, dollars_of, training_price
+from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars, dollars_of, training_price
 from distillgate.profiles import Profile
-from distillgate.results.scorecard import timed
+from distillgate.results.scorecard import Scorecard, timed
 from distillgate.stages.spec import STUDENT, TEACHER, Graph
 from distillgate.tuning import TuningReport
 
@@ -49,6 +49,23 @@ class Economics:
         """Items after which the student has paid for its making; inf where it saves nothing."""
         saved = (self.teacher_per_1000 - self.student_per_1000) / 1000
         return math.ceil(self.one_off / saved) if saved > 0 else math.inf
+
+
+def card_cost_per_1000(profile: Profile, card: Scorecard) -> float:
+    """US dollars per 1,000 items of a scorecard whose calls are not at hand, at today's prices; nan where not known.
+
+    By the tokens of its items, or by the seconds of those that ran alone.
+    """
+    if not card.n:
+        return math.nan
+    if profile.machine_usd_per_hour is not None:
+        return 1000 * card.latency.mean * profile.machine_usd_per_hour / SECONDS_PER_HOUR
+    kinds = ("prompt_tokens", "completion_tokens", "cached_tokens")
+    used = [sum(getattr(item, kind) for item in card.items) for kind in kinds]
+    try:
+        return 1000 * call_dollars(profile, card.model.partition("/")[2], *used) / card.n
+    except PriceError:
+        return math.nan
 
 
 class Ledger:

@@ -12,9 +12,15 @@ from urllib.parse import quote
 
 import orjson
 
-from distillgate.errors import NotMeasuredError
+from distillgate.errors import BaselineError, GitError, NotMeasuredError
+from distillgate.git import Repository
+from distillgate.money.ledger import card_cost_per_1000
+from distillgate.report.history import Point, history
 from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
+from distillgate.results import baseline
+from distillgate.results.comparison import Comparison
+from distillgate.results.scorecard import Scorecard
 from distillgate.results.verdicts import Verdict
 from distillgate.stages.spec import STUDENT, TEACHER
 
@@ -49,6 +55,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
     standing = [found.name for role in (TEACHER, STUDENT) if (found := graph.standing_for(role))]
     compared = lifecycle.comparison if len(standing) == 2 and set(standing) <= ran.keys() else None
     judged = [stage for stage in ran if any(call.purpose == "metric" for call in ledger.calls[stage])]
+    since, not_accepted = _since(lifecycle, ran)
     costs, metric_costs = dict.fromkeys(ran, math.nan), dict.fromkeys(judged, math.nan)
     economics, unpriced = None, ""
     try:
@@ -59,7 +66,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         economics = ledger.economics() if compared else None
     except NotMeasuredError as error:
         unpriced = str(error)
-    return Run(
+    run = Run(
         graph,
         lifecycle.task.name,
         lifecycle.profile.name,
@@ -67,6 +74,8 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         costs,
         metric_costs,
         comparison=compared,
+        since=since,
+        not_accepted=not_accepted,
         economics=economics,
         unpriced=unpriced,
         ledger=ledger.entries(),
@@ -78,6 +87,30 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         inputs=lifecycle.task.inputs,
         rows={str(row["id"]): row for row in lifecycle.golden.test},
     )
+    if not on_github(lifecycle.config.root, ""):
+        return run  # there is nothing that an address could begin with
+    here = lifecycle.config.root
+    return dataclasses.replace(run, places={card.stage: places(lifecycle, card.stage, here) for card in run.pair})
+
+
+def _since(lifecycle: Lifecycle, ran: Mapping[str, Scorecard]) -> tuple[dict[str, Comparison], dict[str, str]]:
+    """Stage → its results against the accepted ones, and stage → why there is nothing to compare with."""
+    found, lacking = {}, {}
+    for stage, card in ran.items():
+        try:
+            drift = baseline.Drift(baseline.load(lifecycle.baseline(stage)), card)
+        except BaselineError:
+            lacking[stage] = f"nothing is accepted that can be read; accept this run's results with: {baseline.ACCEPT}"
+            continue
+        if not drift.same_items or drift.relabelled:
+            lacking[stage] = "the accepted results are of other golden data"
+            continue
+        costs = math.nan, math.nan  # of a stage that is computed of others, the items do not tell who was asked
+        if not lifecycle.graph[stage].derived:
+            then, now = (card_cost_per_1000(lifecycle.profile, one) for one in (drift.accepted, card))
+            costs = then, now
+        found[stage] = Comparison(drift.accepted, card, *costs)
+    return found, lacking
 
 
 def gathered(
@@ -100,7 +133,16 @@ def gathered(
         losses=tuple((step, loss) for step, loss in training.losses if math.isfinite(loss)) if training else (),
         places={card.stage: places(lifecycle, card.stage, folder) for card in run.pair},
         headers={stage: lifecycle.headers[stage] for stage in graph if stage in lifecycle.headers},
+        history=_history(lifecycle),
     )
+
+
+def _history(lifecycle: Lifecycle) -> tuple[Point, ...]:
+    """What was accepted so far; nothing where git does not know."""
+    try:
+        return history(lifecycle.config, lifecycle.task.name)
+    except GitError:
+        return ()
 
 
 def _training(lifecycle: Lifecycle) -> TuningReport | None:
@@ -144,22 +186,46 @@ def places(lifecycle: Lifecycle, stage: str, folder: Path) -> dict[str, Place]:
     """
     path, root = lifecycle.recordings.path(stage), lifecycle.config.root
     shown = path.relative_to(root).as_posix() if root in path.parents else path.name
-    address, found = _address(path, shown, folder), dict[str, Place]()
+    address = on_github(root, shown) or _beside(path, folder)
+    lines = taped(path, "program")
+    return {item: Place(f"{shown}:{first}", f"{address}#L{first}") for item, (first, *_) in lines.items()}
+
+
+def taped(path: Path, purpose: str = "") -> dict[str, list[int]]:
+    """Item id → numbers of the lines of a tape that hold calls for it (of one purpose, where that is given).
+
+    Empty where there is no tape, as of a stage that was asked live, or it is damaged.
+    """
+    found = dict[str, list[int]]()
     try:
         for number, raw in enumerate(path.read_bytes().split(b"\n"), start=1):
             line = orjson.loads(raw) if raw.startswith(b'{"key":') else {}
-            if (item := line.get("item")) and line.get("purpose", "program") == "program":
-                found.setdefault(item, Place(f"{shown}:{number}", f"{address}#L{number}"))
-    except (OSError, ValueError):  # asked live, or damaged since
+            if (item := line.get("item")) and purpose in ("", line.get("purpose", "program")):
+                found.setdefault(item, []).append(number)
+    except (OSError, ValueError):
         return {}
     return found
 
 
-def _address(path: Path, shown: str, folder: Path) -> str:
+def on_github(root: Path, shown: str) -> str:
+    """The address of a project's file at the commit where GitHub runs this; empty elsewhere.
+
+    `shown` is its path below the project's root, with `/`. GitHub tells by GITHUB_SERVER_URL, GITHUB_REPOSITORY and
+    GITHUB_SHA; where the project lies below the repository's top is git's to know.
+    """
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
     server, repository, commit = (os.environ.get(name, "") for name in names)
-    if server.startswith("https://") and repository and commit:
-        return f"{server}/{quote(repository)}/blob/{quote(commit)}/{quote(shown)}"
+    if not (server.startswith("https://") and repository and commit):
+        return ""
+    try:
+        whole = (Repository(root).prefix / shown).as_posix()
+    except (GitError, ValueError):  # a checkout without git
+        whole = shown
+    return f"{server}/{quote(repository)}/blob/{quote(commit)}/{quote(whole)}"
+
+
+def _beside(path: Path, folder: Path) -> str:
+    """How a page in a folder reaches a file."""
     try:
         return quote(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
     except ValueError:  # on another drive

@@ -28,6 +28,7 @@ def as_json(run: Run) -> dict[str, Any]:
                 stage: card_json(card, run.costs[stage]) | {"metric_cost_per_1000": run.metric_costs.get(stage)}
                 for stage, card in run.scorecards.items()
             },
+            "since_accepted": {stage: difference_json(both) for stage, both in run.since.items()},
             "comparison": run.comparison and _comparison(run.comparison),
             "economics": economics
             and {
@@ -77,6 +78,17 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(child) for child in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def difference_json(both: Comparison) -> dict[str, Any]:
+    """What a stage's new results (the student's part in the comparison) differ by from those before."""
+    return {
+        "value": both.difference,
+        "interval": both.difference_interval,
+        "mcnemar_p": both.mcnemar,
+        "lost": [item.id for item, _ in both.lost],
+        "gained": [item.id for item, _ in both.gained],
+    }
 
 
 def _comparison(compared: Comparison) -> dict[str, Any]:

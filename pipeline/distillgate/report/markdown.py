@@ -6,11 +6,12 @@ import html
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
-from distillgate.report.table import economics_lines, figures, headings, origin, secondary_metrics
-from distillgate.results.numbers import NONE, count, points, probability
+from distillgate.report.table import columns, economics_lines, origin, secondary_metrics, since, since_lines
+from distillgate.results.numbers import NO_CHANGE, NONE, count, points, probability
 from distillgate.results.scorecard import ItemResult
 
 SHOWN = 50
@@ -22,6 +23,15 @@ EXCERPT = 160
 SIGNS = {"yes": "✅", "no": "❌", "open": "⚠️"}
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A cell that leads to a recorded call in the repository."""
+
+    text: str
+    address: str
+    """Quoted as a URL; empty where there is none."""
+
+
 def as_markdown(run: Run) -> str:
     """Decision, table, gates and folded items in GitHub's Markdown; what models and data say is text in it."""
     parts = [
@@ -29,7 +39,7 @@ def as_markdown(run: Run) -> str:
         *(_text(reason) for reason in run.decision.reasons),
         _stages(run),
         _gates(run),
-        *map(_text, [*_compared(run), *economics_lines(run)]),
+        *map(_text, [*_since(run), *_compared(run), *economics_lines(run)]),
         _moved(run),
         *_folds(run),
         f"<sub>{_text(origin(run))}</sub>" if run.scorecards else "",
@@ -38,10 +48,22 @@ def as_markdown(run: Run) -> str:
 
 
 def _stages(run: Run) -> str:
-    metrics = secondary_metrics(run)
-    head = ["", *headings(run, metrics)]
-    rows = [[run.title(stage), *figures(run, stage, metrics)] for stage in run.scorecards]
+    """Each figure with its difference from the accepted one behind it, in the stages of which any differs."""
+    shown = columns(run, secondary_metrics(run))
+    rows = []
+    for stage in run.scorecards:
+        changed = since(run, stage, shown) or [NONE] * len(shown)
+        cells = [(figure.cell(stage), change) for figure, change in zip(shown, changed, strict=True)]
+        told = [value if change in (NONE, NO_CHANGE) else f"{value} ({change})" for value, change in cells]
+        rows.append([run.title(stage), *told])
+    head = ["", *(figure.heading for figure in shown)]
     return _table(head, rows, right=len(head) - 1) if rows else ""
+
+
+def _since(run: Run) -> list[str]:
+    brackets = "In brackets: the difference since the accepted results; of the interval, the difference's own interval."
+    shown = columns(run, secondary_metrics(run))
+    return [*since_lines(run), *([brackets] if any(since(run, stage, shown) for stage in run.scorecards) else [])]
 
 
 def _gates(run: Run) -> str:
@@ -76,9 +98,11 @@ def _folds(run: Run) -> list[str]:
 
 
 def _fold(run: Run, title: str, pairs: Sequence[tuple[ItemResult, ItemResult]]) -> str:
-    rows = [
+    places = [run.places.get(card.stage, {}) for card in reversed(run.pair)]  # the student's answer is the question
+    found = {one.id: next((place[one.id].address for place in places if one.id in place), "") for one, _ in pairs}
+    rows: list[list[str | Link]] = [
         [
-            one.id,
+            Link(one.id, found[one.id] if found[one.id].startswith("https://") else ""),
             ", ".join(one.slices.values()),
             one.expected or one.reference,
             one.answer or "unparsed",
@@ -98,10 +122,16 @@ def _excerpt(run: Run, item: str) -> str:
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()} …"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str | Link]], right: int = 0) -> str:
     rules = [*["---"] * (len(head) - right), *["---:"] * right]
-    lines = [[_text(name.replace("_", " ")) for name in head], rules, *[list(map(_text, row)) for row in rows]]
+    lines = [[_text(name.replace("_", " ")) for name in head], rules, *[list(map(_cell, row)) for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: str | Link) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    return f"[{_text(value.text)}]({value.address})" if value.address else _text(value.text)
 
 
 def _text(value: str) -> str:

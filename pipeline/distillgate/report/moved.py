@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from distillgate.errors import GitError
+from distillgate.git import Commit, Repository, Tree, WorkingTree
 from distillgate.golden import SPLITS
 from distillgate.results.numbers import percent
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 """Where changes are merged to, the first that there is; the pull request's own base goes before."""
 
-SECONDS = 20
-"""How long one question to git may take."""
+SETTINGS = Path("pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,20 @@ def moved(config: Config, task: str) -> Moved | None:
     None where there is no git, no repository, or no earlier commit (a shallow clone among them): then nothing is known.
     """
     try:
-        top = Path(_git(config.root, "rev-parse", "--show-toplevel").strip())
         base, why = _base(config)
-        prefix = config.root.resolve().relative_to(top.resolve())
-    except (OSError, subprocess.SubprocessError, ValueError, LookupError):
+        now, since = WorkingTree(config.root), f"{why} {base.id[:7]}"
+        if (folder := below(config, config.golden / task)) is None:
+            return Moved(since, tuple(bounds(base, now)))
+        baselines = _baselines(base, now, folder / config.profile.name / "baseline")
+        return Moved(since, (*bounds(base, now), *baselines, *data(base, now, folder)))
+    except (GitError, ValueError):
         return None
-    old = _Commit(top, base, prefix)
-    own = (config.golden / task).resolve()
-    if config.root.resolve() not in own.parents:
-        return Moved(f"{why} {base[:7]}", tuple(_bounds(old, config)))
-    folder = own.relative_to(config.root.resolve())
-    lines = [*_bounds(old, config), *_baselines(old, config, folder / config.profile.name), *_data(old, config, folder)]
-    return Moved(f"{why} {base[:7]}", tuple(lines))
+
+
+def below(config: Config, folder: Path) -> Path | None:
+    """A folder's path below the project's root; None of one that lies elsewhere, where git does not follow it."""
+    root, there = config.root.resolve(), folder.resolve()
+    return there.relative_to(root) if root in there.parents else None
 
 
 def moved_lines(found: Moved | None) -> list[str]:
@@ -61,60 +63,34 @@ def moved_lines(found: Moved | None) -> list[str]:
     return [f"moved since the {found.since}:", *(f"  {line}" for line in found.lines)] if found and found.lines else []
 
 
-class _Commit:
-    """The project's files in an earlier commit."""
-
-    def __init__(self, top: Path, commit: str, prefix: Path) -> None:
-        self._top = top
-        self._commit = commit
-        self._prefix = prefix
-
-    def read(self, path: Path) -> str | None:
-        """A file's text, by its path below the project's root; None where the commit lacks it."""
-        try:
-            return _git(self._top, "show", f"{self._commit}:{(self._prefix / path).as_posix()}")
-        except subprocess.SubprocessError:
-            return None
-
-    def files(self, folder: Path) -> list[str]:
-        """Names of the files in a folder."""
-        place = f"{self._commit}:{(self._prefix / folder).as_posix()}"
-        try:
-            return _git(self._top, "ls-tree", "--name-only", place).split()
-        except subprocess.SubprocessError:
-            return []
-
-
-def _base(config: Config) -> tuple[str, str]:
+def _base(config: Config) -> tuple[Commit, str]:
     """A commit, and how it is related to this one."""
-    root = config.root
-    head = _git(root, "rev-parse", "HEAD").strip()
+    repository = Repository(config.root)
+    head = repository.commit("HEAD")
     target = os.environ.get("GITHUB_BASE_REF", "")
     for name in (*((f"origin/{target}", target) if target else ()), *MAIN):
         try:
-            base = _git(root, "merge-base", "HEAD", name).strip()
-        except subprocess.SubprocessError:
+            base = repository.text("merge-base", "HEAD", name)
+        except GitError:
             continue
-        if base != head:
-            return base, f"merge base with {name}"
+        if base != head.id:
+            return repository.commit(base), f"merge base with {name}"
         break
-    if _git(root, "status", "--porcelain", "--", "pyproject.toml", str(config.golden)).strip():
+    if repository.text("status", "--porcelain", "--", "pyproject.toml", str(config.golden)):
         return head, "commit"
-    return _git(root, "rev-parse", "HEAD^").strip(), "commit before"
+    return repository.commit("HEAD^"), "commit before"
 
 
-def _bounds(old: _Commit, config: Config) -> Iterator[str]:
-    text = old.read(Path("pyproject.toml"))
-    if text is None:
-        return
+def bounds(then: Tree, now: Tree) -> Iterator[str]:
+    """A line for each gate whose bound differs."""
+    texts = [tree.read(SETTINGS) for tree in (then, now)]
     try:
-        then = _gates(tomllib.loads(text))
-        now = _gates(tomllib.loads((config.root / "pyproject.toml").read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, OSError):
+        old, new = (_gates(tomllib.loads(text.decode())) for text in texts if text is not None)
+    except ValueError:  # one is missing, no TOML, or not even UTF-8
         return
-    for name in dict.fromkeys([*then, *now]):
-        if then.get(name) != now.get(name):
-            yield f"gate {name}: {_bound(then.get(name))} → {_bound(now.get(name))}"
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            yield f"gate {name}: {_bound(old.get(name))} → {_bound(new.get(name))}"
 
 
 def _gates(tables: Mapping[str, Any], where: str = "") -> dict[str, Any]:
@@ -132,54 +108,38 @@ def _bound(bound: Any) -> str:
     return ", ".join(f"{key} {value}" for key, value in bound.items()) if isinstance(bound, dict) else str(bound)
 
 
-def _baselines(old: _Commit, config: Config, folder: Path) -> Iterator[str]:
-    folder = folder / "baseline"
-    there = sorted(path.name for path in (config.root / folder).glob("*.jsonl"))
-    for name in dict.fromkeys([*old.files(folder), *there]):
-        then, path = old.read(folder / name), config.root / folder / name
-        now = path.read_text("utf-8") if path.exists() else None
-        if then != now:
-            change = f"{_accuracy(then)} → {_accuracy(now)}{_items(then, now)}"
+def _baselines(then: Tree, now: Tree, folder: Path) -> Iterator[str]:
+    names = dict.fromkeys([*then.files(folder), *now.files(folder)])
+    for name in (name for name in names if name.endswith(".jsonl")):
+        old, new = then.read(folder / name), now.read(folder / name)
+        if old != new:
+            change = f"{_accuracy(old)} → {_accuracy(new)}{_items(old, new)}"
             yield f"accepted results of {name.removesuffix('.jsonl')}: {change}"
 
 
-def _accuracy(baseline: str | None) -> str:
+def _accuracy(baseline: bytes | None) -> str:
     if baseline is None:
         return "none"
     try:
-        header = orjson.loads(baseline.partition("\n")[0])
+        header = orjson.loads(baseline.partition(b"\n")[0])
         return f"{percent(header['accuracy'])} of {header['n']}"
     except (ValueError, KeyError, TypeError):
         return "unreadable"
 
 
-def _items(then: str | None, now: str | None) -> str:
+def _items(then: bytes | None, now: bytes | None) -> str:
     if then is None or now is None:
         return ""
     before, after = set(then.splitlines()[1:]), set(now.splitlines()[1:])
     return f", {max(len(before - after), len(after - before))} items differ"
 
 
-def _data(old: _Commit, config: Config, folder: Path) -> Iterator[str]:
+def data(then: Tree, now: Tree, folder: Path) -> Iterator[str]:
+    """A line for each split of the golden data whose rows differ."""
     for split in SPLITS:
-        path = folder / f"{split}.jsonl"
-        then, now = old.read(path), (config.root / path)
-        if then is None or not now.exists():
+        old, new = (tree.read(folder / f"{split}.jsonl") for tree in (then, now))
+        if old is None or new is None:
             continue
-        before, after = set(then.splitlines()), set(now.read_text("utf-8").splitlines())
+        before, after = set(old.splitlines()), set(new.splitlines())
         if before != after:
             yield f"golden data, {split}: {len(after - before)} rows new or changed, {len(before - after)} gone"
-
-
-def _git(folder: Path, *words: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(  # noqa: S603  # git with words of our own
-        ["git", "-C", str(folder), *words],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=SECONDS,
-        env=environment | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-        encoding="utf-8",
-    )
-    return done.stdout

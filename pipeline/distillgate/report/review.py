@@ -14,9 +14,9 @@ import orjson
 from distillgate.cassette.format import read
 from distillgate.checks.profile import check_files, finding_line
 from distillgate.checks.programs import own_prompts
-from distillgate.errors import DistillgateError, PriceError
+from distillgate.errors import DistillgateError
 from distillgate.files import write_atomically
-from distillgate.money.prices import SECONDS_PER_HOUR, call_dollars
+from distillgate.money.ledger import card_cost_per_1000
 from distillgate.profiles import Profile
 from distillgate.report.machine import card_json, finite
 from distillgate.results import baseline
@@ -106,7 +106,8 @@ def remember(lifecycle: Lifecycle) -> dict[str, State]:
             accepted = baseline.load(lifecycle.baseline(stage))
         except DistillgateError:
             accepted = None
-        states[stage] = _state(lifecycle, stage, accepted, stage in lifecycle.recordings.stages)
+        tape = lifecycle.recordings.path(stage) if stage in lifecycle.recordings.stages else None
+        states[stage] = state_of(tape, lifecycle.profile, accepted)
     return states
 
 
@@ -133,7 +134,8 @@ def make_review(lifecycle: Lifecycle, before: Mapping[str, State]) -> Review:
     for stage in recordings.live or recordings.stages:
         if stage not in lifecycle.results:
             continue
-        old, now = before[stage], _state(lifecycle, stage, cards.get(stage), not recordings.live)
+        tape = None if recordings.live else recordings.path(stage)
+        old, now = before[stage], state_of(tape, lifecycle.profile, cards.get(stage))
         if old.card and now.card and [i.id for i in old.card.items] != [i.id for i in now.card.items]:
             old = State(None, math.nan, old.size, old.recorded, old.prompts)
         changes.append(Change(stage, old, now))
@@ -142,39 +144,27 @@ def make_review(lifecycle: Lifecycle, before: Mapping[str, State]) -> Review:
         lifecycle.profile.name,
         bool(recordings.live),
         tuple(changes),
-        {"before": _retention(accepted, graph), "now": _retention(cards, graph)},
+        {"before": retention_of(accepted, graph), "now": retention_of(cards, graph)},
         () if recordings.live else tuple(check_files(lifecycle.config, lifecycle.task.name, graph)),
         recordings.meter.spent,
     )
 
 
-def _state(lifecycle: Lifecycle, stage: str, card: Scorecard | None, taped: bool) -> State:
-    cost, path = _cost(lifecycle.profile, card), lifecycle.recordings.path(stage)
-    try:
-        if taped:
-            held = read(path)
+def state_of(tape: Path | None, profile: Profile, card: Scorecard | None) -> State:
+    """A stage at one time, from its results and its tape; a tape that is missing or broken is none."""
+    cost = math.nan if card is None else card_cost_per_1000(profile, card)
+    if tape is not None:
+        try:
+            held = read(tape)
             prompts = tuple(own_prompts(held.interactions))
-            return State(card, cost, path.stat().st_size, str(held.header.get("recorded", "")), prompts)
-    except DistillgateError:
-        pass  # no tape, or a broken one
+            return State(card, cost, tape.stat().st_size, str(held.header.get("recorded", "")), prompts)
+        except DistillgateError:
+            pass
     return State(card, cost)
 
 
-def _cost(profile: Profile, card: Scorecard | None) -> float:
-    """US dollars per 1,000 items by their tokens, or by the seconds of those that ran alone."""
-    if card is None or not card.n:
-        return math.nan
-    if profile.machine_usd_per_hour is not None:
-        return 1000 * card.latency.mean * profile.machine_usd_per_hour / SECONDS_PER_HOUR
-    kinds = ("prompt_tokens", "completion_tokens", "cached_tokens")
-    used = [sum(getattr(item, kind) for item in card.items) for kind in kinds]
-    try:
-        return 1000 * call_dollars(profile, card.model.partition("/")[2], *used) / card.n
-    except PriceError:
-        return math.nan
-
-
-def _retention(cards: Mapping[str, Scorecard], graph: Graph) -> Comparison | None:
+def retention_of(cards: Mapping[str, Scorecard], graph: Graph) -> Comparison | None:
+    """Student against teacher; None where one of them is lacking or they are over different items."""
     standing = [stage.name for role in (TEACHER, STUDENT) if (stage := graph.standing_for(role))]
     try:
         teacher, student = (cards[stage] for stage in standing)
@@ -190,7 +180,7 @@ def review_json(review: Review) -> dict[str, Any]:
             "profile": review.profile,
             "live": review.live,
             "spent": review.spent,
-            "stages": {change.stage: _change_json(change) for change in review.stages},
+            "stages": {change.stage: change_json(change) for change in review.stages},
             "retention": {
                 when: compared and {"value": compared.retention, "interval": compared.retention_interval}
                 for when, compared in review.retention.items()
@@ -201,7 +191,8 @@ def review_json(review: Review) -> dict[str, Any]:
     return content
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def change_json(change: Change) -> dict[str, Any]:
+    """The same of one stage."""
     compared, states = change.compared, {"before": change.before, "now": change.now}
     return {
         **{when: state.card and card_json(state.card, state.cost) for when, state in states.items()},

@@ -15,6 +15,7 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 
 if TYPE_CHECKING:
     from distillgate.money.ledger import Economics, StageCost
+    from distillgate.report.history import Point
     from distillgate.results.verdicts import Verdict
 
 
@@ -68,6 +69,12 @@ class Run:
     comparison: Comparison | None = None
     """None unless the stages that stand for teacher and student both ran."""
 
+    since: Mapping[str, Comparison] = field(default_factory=dict)
+    """Stage → this run's results (as the comparison's student) against the accepted ones (as its teacher)."""
+
+    not_accepted: Mapping[str, str] = field(default_factory=dict)
+    """Stage that ran → why it is not among these."""
+
     economics: Economics | None = None
     """None where there is no comparison, or a price is not known."""
 
@@ -108,6 +115,9 @@ class Run:
 
     places: Mapping[str, Mapping[str, Place]] = field(default_factory=dict)
     """Stage → item id → where its recorded call lies."""
+
+    history: tuple[Point, ...] = ()
+    """What was accepted so far, the oldest first."""
 
     headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage → provenance of its tape, of the stages that ran."""

@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
-import io
 import math
-import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
-from distillgate.results.numbers import NONE, count, decimal, dollars, percent, probability, ratio, seconds, span
+from distillgate.report.terminal import Column, Look, Row, fitted
+from distillgate.results.comparison import Comparison
+from distillgate.results.numbers import (
+    NO_CHANGE,
+    NONE,
+    count,
+    decimal,
+    dollars,
+    percent,
+    probability,
+    ratio,
+    seconds,
+    signed,
+    span,
+)
+from distillgate.results.scorecard import Scorecard
 
-WIDTH = 100
-"""Columns of a terminal."""
+PLAIN = Look()
+SINCE = "since accepted"
+URGENT = ("FAILED", "UNDERPOWERED", "not measured")
+"""Gates in these states stand before those that hold."""
 
+STYLES = {"FAILED": "bold red", "holds": "green"}
+DECIDED = {"yes": "green", "no": "red", "open": "yellow"}
 PER_1000 = "per 1,000 items"
 LATENCY = "p50 and p95 are seconds of an item's calls as recorded, over the items that ran alone"
+
+
+Render = Callable[[Scorecard], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of each stage: a column of the table."""
+
+    heading: str
+    short: str
+    """The heading where there is little room."""
+
+    key: int
+    """How soon a terminal leaves it out: see `Column`."""
+
+    cell: Callable[[str], str]
+    """Of a stage of the run."""
+
+    since: Callable[[Comparison], str]
+    """The difference from the accepted results; the comparison's teacher are these, its student is this run."""
 
 
 def secondary_metrics(run: Run) -> list[str]:
@@ -23,63 +62,123 @@ def secondary_metrics(run: Run) -> list[str]:
     return list(dict.fromkeys(name for card in run.scorecards.values() for name in card.secondary))
 
 
+def columns(run: Run, metrics: Sequence[str], interval: Callable[[tuple[float, float]], str] = span) -> list[Figure]:
+    """Accuracy, its interval, the worst slice, the named metrics, parse failures, latency, cost.
+
+    What a narrow terminal leaves out, in this order: the secondary metrics (the last first), p95, the worst slice, what
+    did not parse, p50, the interval. Accuracy and cost stay.
+    """
+    cards = run.scorecards
+
+    def of_items(render: Render) -> Callable[[str], str]:
+        return lambda stage: render(cards[stage])
+
+    def change(value: Callable[[Scorecard], float], render: Callable[[float], str]) -> Callable[[Comparison], str]:
+        return lambda both: signed(value(both.student) - value(both.teacher), render)
+
+    def metric(name: str, place: int) -> Figure:
+        def value(card: Scorecard) -> float:
+            return card.secondary[name].value if name in card.secondary else math.nan
+
+        said = name.replace("_", " ")
+        return Figure(said, said, 10 + place, of_items(lambda card: decimal(value(card))), change(value, decimal))
+
+    def worst(card: Scorecard) -> float:
+        return card.worst_slice.value if card.worst_slice else math.nan
+
+    def accuracy(card: Scorecard) -> float:
+        return card.accuracy.value
+
+    def unparsed(card: Scorecard) -> float:
+        return card.parse_failures.value
+
+    sliced = any(card.slices for card in cards.values())
+    found = [
+        Figure(run.quality, run.quality, 0, of_items(lambda card: percent(accuracy(card))), change(accuracy, _points)),
+        Figure(
+            "95 % interval",
+            "interval",
+            1,
+            of_items(lambda card: interval(card.accuracy.interval)),
+            lambda both: (
+                " to ".join(f"{100 * end:+.1f}" for end in both.difference_interval)
+                if both.lost or both.gained
+                else NO_CHANGE
+            ),
+        ),
+        *([Figure("worst slice", "worst", 4, of_items(lambda c: percent(worst(c))), change(worst, _points))] * sliced),
+        *(metric(name, place) for place, name in enumerate(metrics)),
+        Figure("unparsed", "unparsed", 3, of_items(lambda card: percent(unparsed(card))), change(unparsed, _points)),
+        Figure("p50", "p50", 2, of_items(lambda c: seconds(c.latency.p50)), change(lambda c: c.latency.p50, seconds)),
+        Figure("p95", "p95", 5, of_items(lambda c: seconds(c.latency.p95)), change(lambda c: c.latency.p95, seconds)),
+        Figure(
+            PER_1000,
+            PER_1000.removesuffix(" items"),
+            0,
+            lambda stage: dollars(run.costs[stage]),
+            lambda both: signed(both.student_cost - both.teacher_cost, dollars),
+        ),
+    ]
+    return found
+
+
 def headings(run: Run, metrics: Sequence[str]) -> list[str]:
     """What `figures` stand under."""
-    names = [name.replace("_", " ") for name in metrics]
-    sliced = ["worst slice"] if any(card.slices for card in run.scorecards.values()) else []
-    return [run.quality, "95 % interval", *sliced, *names, "unparsed", "p50", "p95", PER_1000]
+    return [figure.heading for figure in columns(run, metrics)]
 
 
-def figures(
-    run: Run, stage: str, metrics: Sequence[str], interval: Callable[[tuple[float, float]], str] = span
-) -> list[str]:
-    """A stage's row: accuracy, its interval, the worst slice, the named metrics, parse failures, latency, cost."""
-    card = run.scorecards[stage]
-    worst = [percent(card.worst_slice.value)] if card.worst_slice else []
-    return [
-        percent(card.accuracy.value),
-        interval(card.accuracy.interval),
-        *worst,
-        *[decimal(card.secondary[name].value) if name in card.secondary else NONE for name in metrics],
-        percent(card.parse_failures.value),
-        seconds(card.latency.p50),
-        seconds(card.latency.p95),
-        dollars(run.costs[stage]),
-    ]
+def figures(run: Run, stage: str, metrics: Sequence[str]) -> list[str]:
+    """A stage's row."""
+    return [figure.cell(stage) for figure in columns(run, metrics)]
 
 
-def ending(run: Run) -> str:
-    """Decision, table and gates as plain text of at most `WIDTH` columns; no decision where no gate was measured."""
+def since(run: Run, stage: str, shown: Sequence[Figure]) -> list[str]:
+    """How a stage's figures differ from the accepted ones, `=` where they do not.
+
+    Empty where none differs, or nothing is accepted that could be compared with.
+    """
+    both = run.since.get(stage)
+    cells = [figure.since(both) for figure in shown] if both else []
+    return cells if any(cell not in (NO_CHANGE, NONE) for cell in cells) else []
+
+
+def since_lines(run: Run) -> list[str]:
+    """Which stages have nothing accepted to compare with, and whether all others are as they were accepted."""
+    shown = columns(run, secondary_metrics(run))
+    same = [stage for stage in run.since if not since(run, stage, shown)]
+    lines = [f"{SINCE}: no figure changed"] if same and len(same) == len(run.since) else []
+    for why in dict.fromkeys(run.not_accepted.values()):
+        lines.append(f"{SINCE}: {', '.join(s for s, reason in run.not_accepted.items() if reason == why)}: {why}")
+    return lines
+
+
+def ending(run: Run, look: Look = PLAIN) -> str:
+    """Decision, table and gates, the failed ones first; no decision where no gate was measured."""
+    table = lifecycle_table(run, look) + "".join(map(look.wrapped, since_lines(run)))
     if not run.verdicts:
-        return lifecycle_table(run)
-    gates = [str(verdict).splitlines()[0] for verdict in run.verdicts]
+        return table
+    said = [(str(one).splitlines()[0], str(one.state)) for one in run.verdicts]
     for why in dict.fromkeys(run.unmeasured.values()):
         names = ", ".join(name for name, reason in run.unmeasured.items() if reason == why)
-        gates.append(f"not measured: {names} ({why})")
-    lines = [*gates, *moved_lines(run.moved)]
-    return _wrapped(run.decision.headline) + lifecycle_table(run) + "".join(map(_wrapped, lines))
+        said.append((f"not measured: {names} ({why})", "not measured"))
+    said.sort(key=lambda one: URGENT.index(one[1]) if one[1] in URGENT else len(URGENT))
+    gates = "".join(look.wrapped(line, STYLES.get(state, "yellow")) for line, state in said)
+    moved = "".join(look.wrapped(line, "yellow") for line in moved_lines(run.moved))
+    headline = look.wrapped(run.decision.headline, f"bold {DECIDED[run.decision.state]}")
+    return headline + table + gates + moved
 
 
-def lifecycle_table(run: Run, width: int = WIDTH) -> str:
-    """The table as text of at most `width` columns, with lines on retention, cost and provenance."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    metrics = secondary_metrics(run)[:1]  # more do not fit
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("", no_wrap=True)
-    for heading in headings(run, metrics):
-        table.add_column(
-            heading.removeprefix("95 % ").removesuffix(" items").removesuffix(" slice"), justify="right", no_wrap=True
-        )
+def lifecycle_table(run: Run, look: Look = PLAIN) -> str:
+    """The table, each figure with its difference from the accepted one, and lines on retention, cost and provenance."""
+    metrics = secondary_metrics(run)
+    shown = columns(run, metrics, _narrow)
+    rows = []
     for stage in run.scorecards:
-        table.add_row(run.title(stage), *figures(run, stage, metrics, _narrow))
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, soft_wrap=False)
-    console.print(table)
-    console.print("\n".join(_lines(run)))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+        rows.append(Row([run.title(stage), *(figure.cell(stage) for figure in shown)]))
+        if changed := since(run, stage, shown):
+            rows.append(Row([f"  {SINCE}", *changed], "cyan"))
+    table = fitted(look, [Column("", left=True), *(Column(figure.short, figure.key) for figure in shown)], rows)
+    return table + "".join(map(look.wrapped, _lines(run)))
 
 
 def economics_lines(run: Run) -> list[str]:
@@ -136,5 +235,5 @@ def _narrow(interval: tuple[float, float]) -> str:
     return f"{100 * low:.1f}-{100 * high:.1f}"
 
 
-def _wrapped(line: str) -> str:
-    return textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
+def _points(difference: float) -> str:
+    return f"{100 * difference:.1f} pp"

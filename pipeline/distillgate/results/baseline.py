@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,16 +118,13 @@ class Drift:
             lines += [f"  {new.id}: {_differing(_golden(old), _golden(new))}" for old, new in relabelled[:SHOWN]]
             return "\n".join([*lines, *_more(len(relabelled))])
         if not self.flips:
-            return f"{stage} drifted from the accepted results: no answer changed, but {self._took()}"
+            return f"{stage} drifted from the accepted results: no answer changed, but {self.took}"
         change = now.accuracy.value - before.accuracy.value
-        lines = [
+        head = (
             f"{stage} drifted from the accepted results: accuracy {percent(before.accuracy.value)} → "
             f"{percent(now.accuracy.value)} ({points(change)}), {len(self.flips)} of {now.n} answers changed"
-        ]
-        for old, new in self.flips[:SHOWN]:
-            sliced = f" ({', '.join(new.slices.values())})" if new.slices else ""
-            lines.append(f"  {new.id}{sliced}: {'; '.join(_changes(old, new))}")
-        return "\n".join([*lines, *_more(len(self.flips))])
+        )
+        return "\n".join([head, *flip_lines(self.flips)])
 
     @property
     def _pairs(self) -> list[tuple[ItemResult, ItemResult]]:
@@ -143,13 +140,34 @@ class Drift:
         ]
         return f"test items {' and '.join(parts)}; accepted n = {len(then)}, now n = {len(now)}"
 
-    def _took(self) -> str:
+    @property
+    def took(self) -> str:
+        """What the calls took, before and now, where that differs."""
         parts = []
         for name in ("calls", "prompt_tokens", "completion_tokens", "cached_tokens", "seconds"):
             then, now = (sum(getattr(item, name) for item in card.items) for card in (self.accepted, self.current))
             if then != now:
                 parts.append(f"{name.replace('_', ' ')} {then:,.6g} → {now:,.6g}")
         return ", ".join(parts) or "what single items took, or whether they ran alone, did"
+
+
+def flip_lines(flips: Sequence[tuple[ItemResult, ItemResult]]) -> list[str]:
+    """What differs between (accepted, current) results, a line for each of the first items."""
+    lines = []
+    for old, new in flips[:SHOWN]:
+        sliced = f" ({', '.join(new.slices.values())})" if new.slices else ""
+        lines.append(f"  {new.id}{sliced}: {'; '.join(_changes(old, new))}")
+    return [*lines, *_more(len(flips))]
+
+
+def on_same_items(accepted: Scorecard, current: Scorecard) -> tuple[Scorecard, Scorecard]:
+    """Both over the items that both have and of which the golden data says the same."""
+    then = {item.id: item for item in accepted.items}
+    kept = [item for item in current.items if item.id in then and _golden(then[item.id]) == _golden(item)]
+    return (
+        dataclasses.replace(accepted, items=tuple(then[item.id] for item in kept)),
+        dataclasses.replace(current, items=tuple(kept)),
+    )
 
 
 def _changes(old: ItemResult, new: ItemResult) -> list[str]:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 NONE = "-"
 """Stands for a number that there is none of."""
 
+NO_CHANGE = "="
+"""Stands for a difference of nothing."""
+
 
 def percent(share: float, decimals: int = 1) -> str:
     """A share from 0 to 1: `97.5 %`."""
@@ -75,6 +78,14 @@ def ratio(value: float) -> str:
 def points(difference: float) -> str:
     """A signed difference of two shares, in percentage points: `+1.3 pp`."""
     return NONE if math.isnan(difference) else f"{100 * difference:+z.1f} pp"
+
+
+def signed(difference: float, render: Callable[[float], str]) -> str:
+    """A difference as `render` writes its size, with its sign: `+0.12 s`; `=` where there is none."""
+    if math.isnan(difference):
+        return NONE
+    size = render(abs(difference))
+    return NO_CHANGE if difference == 0 else f"{'+' if difference > 0 else '-'}{size}"
 
 
 def decimal(value: float, decimals: int = 2) -> str:

@@ -94,6 +94,8 @@ class Lifecycle:
         """Why stages that were asked for have no result."""
         self.told: set[str] = set()
         """The causes of failures that were told in this process."""
+        self.began: Callable[[str], None] = lambda stage: None
+        """Told the name of each stage when it starts, after those that it needs."""
         self._checked = False
 
     @cached_property
@@ -292,6 +294,7 @@ class Lifecycle:
             return self._derive(stage)
         from distillgate.stages.runtime import prepared
 
+        self.began(stage.name)
         try:
             with self.recordings.opened(stage, self.golden.fingerprint) as tape, prepared(self._met_by(stage)):
                 self.headers[stage.name] = dict(tape.header)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -17,6 +17,12 @@ from distillgate.testing.stages import result_of
 OURS = pytest.StashKey[bool]()
 USUAL_STORAGE = "file://./.benchmarks"
 """pytest-benchmark's, where nothing else is asked for."""
+
+GROUP = "seconds an item"
+"""How the groups of our benchmarks are called."""
+
+ASKED = ("verbose", "columns", "compare", "histogram", "cprofile")
+"""pytest-benchmark's options that ask for its table; none of them is set where nobody sets it."""
 
 
 class ItemClock:
@@ -65,6 +71,23 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
         machine_info["seconds"] = "of the models, as recorded"
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_benchmark_group_stats(
+    config: pytest.Config, benchmarks: list[dict[str, Any]]
+) -> Generator[None, list[tuple[str | None, list[dict[str, Any]]]], list[tuple[str | None, list[dict[str, Any]]]]]:
+    """Keep our benchmarks out of pytest-benchmark's table, which is wider than a terminal, unless it is asked for.
+
+    Our own table has their p50 and p95. Any of pytest-benchmark's options that say what to show asks for it:
+    `--benchmark-verbose` for all of it, `--benchmark-columns=median,rounds` for some, `--benchmark-compare` and
+    `--benchmark-histogram`. Benchmarks that are not ours are shown as ever; saved and written as JSON are all.
+    """
+    groups = yield
+    if any(config.getoption(f"benchmark_{name}", None) for name in ASKED):
+        return groups
+    kept = [(name, [one for one in found if not (one["group"] or "").startswith(GROUP)]) for name, found in groups]
+    return [(name, found) for name, found in kept if found]
+
+
 @pytest.fixture
 def latency_benchmark(request: pytest.FixtureRequest, lifecycle: Lifecycle) -> Callable[[str], Latency]:
     """`latency_benchmark("distilled")` benchmarks a stage's items that ran alone, one a round.
@@ -79,7 +102,7 @@ def latency_benchmark(request: pytest.FixtureRequest, lifecycle: Lifecycle) -> C
     def run(stage: str) -> Latency:
         live = stage in lifecycle.recordings.live
         clock = ItemClock("wall_clock_seconds" if live else "recorded_seconds")
-        group = f"seconds an item, {'live' if live else 'as recorded'}"
+        group = f"{GROUP}, {'live' if live else 'as recorded'}"
         request.node.add_marker(pytest.mark.benchmark(group=group, timer=clock), append=False)
         card = result_of(lifecycle, lambda: lifecycle.scorecard(stage))
         benchmark = request.getfixturevalue("benchmark")

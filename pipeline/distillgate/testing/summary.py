@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import pickle
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from distillgate.report.gather import gathered, summarised
 from distillgate.report.publishing import append_to_job_summary, write_json, write_report
 from distillgate.report.run import Run
 from distillgate.report.table import ending
+from distillgate.report.terminal import look_of
 from distillgate.results.numbers import dollars
 from distillgate.results.scorecard import Scorecard
 from distillgate.results.verdicts import Verdict
@@ -77,7 +80,8 @@ def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: 
             terminalreporter.write_line(line, **{"red" if finding.severity == "error" else "yellow": True})
     if run is not None:
         terminalreporter.section(f"distillation of {called}" if called else "distillation", sep="-")
-        terminalreporter.write(scrubbed(ending(run)))
+        look = dataclasses.replace(look_of(sys.stdout), colour=terminalreporter.hasmarkup)
+        terminalreporter.write(scrubbed(ending(run, look)))
 
 
 def _way_on(lifecycle: Lifecycle, stopped: Iterable[str]) -> str:

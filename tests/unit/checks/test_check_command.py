@@ -51,6 +51,15 @@ def test_warnings_leave_the_exit_code_at_0(run, rerecord):
     assert (code, printed.splitlines()[-1]) == (0, "profile loopback: 1 warning")
 
 
+def test_an_error_is_red_where_there_are_colours(run, rerecord, monkeypatch):
+    rerecord("student", seed=9, models=["openai/pupil"])
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert run()[1].startswith("\x1b[31merror student: ")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run()[1]
+
+
 def test_a_profile_is_chosen_by_its_option(run):
     code, printed = run("--profile", "cloud")
     assert code == 1

@@ -4,6 +4,9 @@ import os
 import shutil
 
 import pytest
+from distillgate.results import baseline
+
+from tests.repositories import BASELINES, commit, git
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +21,14 @@ def project(recorded_lifecycle, tmp_path, monkeypatch):
     folder = shutil.copytree(recorded_lifecycle.config.root, tmp_path / "project")
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def repository(project, replayed_lifecycle, monkeypatch):
+    """The recorded project with its accepted results, below the top of a repository, all committed."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for stage, card in replayed_lifecycle.scorecards.items():
+        baseline.save(project / BASELINES / f"{stage}.jsonl", card)
+    git(project.parent, "init", "--initial-branch", "main")
+    commit(project.parent, "Accept the first results")
+    return project

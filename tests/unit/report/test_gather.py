@@ -1,8 +1,13 @@
 """What the reports show is gathered from what ran: all of it, and nothing is run for it."""
 
+from dataclasses import replace
+
 import pytest
 from distillgate.config import load_config
 from distillgate.report.gather import NOT_ASKED, gathered, measured, prompts, summarised
+from distillgate.report.markdown import as_markdown
+from distillgate.results import baseline
+from distillgate.results.comparison import Comparison
 from distillgate.run.lifecycle import Lifecycle
 
 
@@ -65,6 +70,39 @@ def test_at_github_a_line_is_linked_at_its_commit(replayed_lifecycle, monkeypatc
     run = gathered(replayed_lifecycle, {}, replayed_lifecycle.config.root)
     place = next(iter(run.places["distilled"].values()))
     assert place.address.startswith("https://github.com/a/b/blob/c0ffee/cassettes/news/loopback/distilled.jsonl#L")
+
+
+def test_at_github_the_jobs_summary_links_each_item_to_its_recorded_call(replayed_lifecycle, monkeypatch):
+    for name, value in {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "SHA": "c0ffee"}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    run = summarised(replayed_lifecycle, {})
+    teacher, student = run.pair
+    was = replace(teacher, items=tuple(replace(item, correct=True, score=1.0) for item in teacher.items))
+    told = as_markdown(replace(run, comparison=Comparison(was, student)))
+    (first, *_) = [item for item in student.items if not item.correct]
+    place = run.places[student.stage][first.id]
+    assert f"| [{first.id}]({place.address}) |" in told
+    assert place.address.startswith("https://github.com/a/b/blob/c0ffee/cassettes/news/loopback/")
+
+
+def test_elsewhere_the_jobs_summary_has_no_links(replayed_lifecycle):
+    assert summarised(replayed_lifecycle, {}).places == {}
+
+
+def test_what_was_accepted_is_compared_with(project, replayed_lifecycle):
+    lifecycle = Lifecycle(load_config(project, "loopback"))
+    lifecycle.results |= replayed_lifecycle.scorecards
+    lifecycle.ledger.calls.update(replayed_lifecycle.ledger.calls)
+    lifecycle.ledger.items.update(replayed_lifecycle.ledger.items)
+    lifecycle.ledger.parts.update(replayed_lifecycle.ledger.parts)
+    card = replayed_lifecycle.scorecards["distilled"]
+    baseline.save(lifecycle.baseline("distilled"), card)
+    others = (replace(item, id=f"{item.id}-old") for item in card.items)
+    baseline.save(lifecycle.baseline("teacher"), replace(replayed_lifecycle.scorecards["teacher"], items=tuple(others)))
+    run = summarised(lifecycle, {})
+    assert (list(run.since), run.since["distilled"].difference) == (["distilled"], 0)
+    assert run.not_accepted["teacher"] == "the accepted results are of other golden data"
+    assert "nothing is accepted that can be read" in run.not_accepted["student"]
 
 
 def test_prompts_are_those_of_the_program_and_of_its_saved_optimised_form(replayed_lifecycle, run):

@@ -52,6 +52,14 @@ def test_a_stage_has_its_accuracy_with_interval(written):
     assert (accuracy["hits"], accuracy["n"], accuracy["interval"]) == (8, 10, list(STUDENT.accuracy.interval))
 
 
+def test_a_stage_has_its_difference_from_the_accepted_results():
+    since = {"distilled": Comparison(card("distilled", "1111111111"), STUDENT)}
+    (told,) = as_json(replace(RUN, since=since))["since_accepted"].values()
+    assert (told["lost"], told["gained"]) == (["item-7", "item-8"], [])
+    assert told["value"] == pytest.approx(-0.2)
+    assert told["interval"][0] < -0.2 < told["interval"][1]
+
+
 def test_a_stage_has_its_provenance(written):
     assert written["stages"]["optimized"]["provenance"] == {"data": "sha256:00"}
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from distillgate.report.markdown import SHOWN, as_markdown
 from distillgate.report.run import Run
+from distillgate.results.comparison import Comparison
 
 from tests.reports import GRAPH, HOSTILE, made_up
 
@@ -33,6 +34,18 @@ def test_it_has_every_stage_and_every_gate():
         ["teacher accuracy", "holds"], ["retention", "holds"], ["latency ratio", "holds"],
         ["cost reduction", "not measured"],
     ]  # fmt: skip
+
+
+def test_each_figure_has_its_difference_from_the_accepted_one_behind_it():
+    distilled, teacher = RUN.scorecards["distilled"], RUN.scorecards["teacher"]
+    was = replace(distilled, items=tuple(replace(one, correct=True, score=1.0) for one in distilled.items))
+    since = {"distilled": Comparison(was, distilled, 0.02, 0.016), "teacher": Comparison(teacher, teacher, 0.2, 0.2)}
+    shown = rows(as_markdown(replace(RUN, since=since)), " ")
+    (changed,) = [row for row in shown if row[0] == "distilled student"]
+    wrong = distilled.wrong.hits + distilled.parse_failures.hits
+    assert changed[1].endswith(f" % (-{100 * wrong / 240:.1f} pp)")
+    assert changed[-1] == "$0.0160 (-$0.0040)"
+    assert not any("(" in cell for row in shown if row is not changed for cell in row)
 
 
 def test_lost_and_gained_items_are_folded():

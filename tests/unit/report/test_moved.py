@@ -1,11 +1,12 @@
 """What a change moved of what it is judged by: told against the merge base, whoever commits it."""
 
 import json
-import subprocess
 
 import pytest
 from distillgate.config import load_config
 from distillgate.report.moved import moved
+
+from tests.repositories import git
 
 SETTINGS = """
 [tool.distillgate]
@@ -19,11 +20,6 @@ teacher_accuracy = { min = 0.8 }
 [tool.distillgate.profiles.mine]
 teacher = { model = "openai/gpt-4o" }
 """
-
-
-def git(folder, *words):
-    author = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(folder), *author, *words], check=True, capture_output=True)
 
 
 def baseline(*answers, accuracy=0.5):
@@ -80,6 +76,11 @@ def reorder_rows(root):
     (root / "golden" / "quiz" / "test.jsonl").write_text('{"id": "b"}\n{"id": "a"}\n', "utf-8")
 
 
+def end_lines_as_windows_does(root):
+    for path in (root / "golden").rglob("*.jsonl"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
 CHANGES = [
     pytest.param(lower_a_bound, ("gate retention: min 0.9 → min 0.5",), id="bound lowered"),
     pytest.param(remove_a_bound, ("gate teacher_accuracy: min 0.8 → none",), id="bound removed"),
@@ -89,6 +90,7 @@ CHANGES = [
     pytest.param(accept_a_new_stage, ("accepted results of student: none → 50.0 % of 1",), id="new baseline"),
     pytest.param(change_a_row, ("golden data, test: 1 rows new or changed, 1 gone",), id="row"),
     pytest.param(reorder_rows, (), id="order of rows"),
+    pytest.param(end_lines_as_windows_does, (), id="line ends"),
 ]
 
 

@@ -1,15 +1,17 @@
 """The lifecycle as one table: it fits the terminal, and says what was kept and where the figures come from."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 from distillgate.report.run import Run
-from distillgate.report.table import lifecycle_table
+from distillgate.report.table import ending, lifecycle_table
+from distillgate.report.terminal import Look
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import Scorecard
 
-from tests.reports import GRAPH, item
+from tests.reports import GRAPH, item, made_up
 
 TITLES = [GRAPH[stage].title for stage in GRAPH.evaluations]
 
@@ -52,7 +54,7 @@ WIDEST = report(
 
 
 def lines(shown, width):
-    return [line.strip() for line in lifecycle_table(shown, width).splitlines()]
+    return [line.strip() for line in lifecycle_table(shown, Look(width)).splitlines()]
 
 
 def row(shown, title):
@@ -178,3 +180,68 @@ def test_the_metrics_own_calls_are_a_line_of_their_own():
     said = prose(lifecycle_table(replace(WHOLE, metric_costs={"distilled": 0.4})))
     assert "the metric's own calls cost, per 1,000 items and not counted above: distilled student $0.40" in said
     assert "the metric's own" not in lifecycle_table(WHOLE)
+
+
+def accepted(shown, stage, answers, **changed):
+    """The run with other results of a stage accepted before."""
+    both = Comparison(card(stage, answers, **changed), shown.scorecards[stage], 0.27, shown.costs[stage])
+    return replace(shown, since={stage: both})
+
+
+def test_each_figure_has_its_difference_from_the_accepted_one_below_it():
+    shown = accepted(WHOLE, "distilled", "1111111111", seconds=0.3, secondary={"entity_f1": 0.805})
+    drawn = lines(shown, 140)
+    place = next(n for n, line in enumerate(drawn) if line.startswith("distilled student"))
+    told = " ".join(drawn[place + 1].split())
+    assert told.startswith("since accepted -20.0 pp -51.0 to +13.3 -22.2 pp +0.01 = +120 ms +120 ms =")
+
+
+def test_what_is_as_it_was_accepted_is_one_line():
+    same = accepted(WHOLE, "distilled", "1111111001")
+    assert "since accepted: no figure changed" in ending(same).splitlines()
+    assert not any(line.startswith("since accepted ") for line in lines(same, 100))
+
+
+def test_a_stage_without_accepted_results_is_named():
+    told = ending(replace(WHOLE, not_accepted={"teacher": "the accepted results are of other golden data"}))
+    assert "since accepted: teacher: the accepted results are of other golden data" in told
+
+
+DROPPED = [
+    pytest.param(90, "entity f1", id="90"),
+    pytest.param(80, "entity f1, p95", id="80"),
+    pytest.param(70, "worst, entity f1, p95", id="70"),
+    pytest.param(60, "worst, entity f1, unparsed, p95", id="60"),
+    pytest.param(52, "worst, entity f1, unparsed, p50, p95", id="52"),
+    pytest.param(40, "interval, worst, entity f1, unparsed, p50, p95", id="40"),
+]
+
+
+@pytest.mark.parametrize(("width", "gone"), DROPPED)
+def test_a_narrow_terminal_leaves_columns_out_in_a_stated_order(width, gone):
+    text = lifecycle_table(WHOLE, Look(width))
+    assert max(map(len, text.splitlines())) <= width
+    assert f"no room for: {gone} retention" in prose(text)
+    assert "…" not in text
+
+
+def test_a_wide_terminal_shows_every_secondary_metric():
+    both = report([card("teacher", "10", secondary={"entity_f1": 0.5, "faithful": 0.25})])
+    assert "faithful" in lifecycle_table(both, Look(160)).splitlines()[1]
+    assert "no room for: faithful" in prose(lifecycle_table(both, Look(88)))
+
+
+def test_colours_add_nothing_but_colours():
+    plain, coloured = (ending(made_up(60), Look(100, colour)) for colour in (False, True))
+    assert "\x1b" not in plain
+    assert "\x1b[1;31m" not in coloured
+    assert "\x1b[32mgate " in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+
+
+def test_failed_gates_come_first_and_in_red():
+    told = ending(made_up(60, least=1.5), Look(100, colour=True)).splitlines()
+    gates = [line for line in told if "gate " in line and (" holds: " in line or " FAILED: " in line)]
+    assert [" FAILED: " in line for line in gates] == sorted([" FAILED: " in line for line in gates], reverse=True)
+    assert gates[0].startswith("\x1b[1;31mgate retention FAILED: ")
+    assert told[0].startswith("\x1b[1;31mNo: ")

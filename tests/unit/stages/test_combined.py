@@ -6,6 +6,7 @@ import re
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
+from distillgate.cli import main
 from distillgate.config import Gate
 from distillgate.errors import ConfigError, NotMeasuredError, StageError
 from distillgate.results.statistics import Rate
@@ -350,3 +351,13 @@ def test_a_verdict_on_one_fine_tune_says_so(make):  # noqa: F811
     made, _ = make.recorded(shaped(shapes.Plain), project=NO_SEARCH)
     assert str(verdict(made, "student_accuracy", minimum=0.9)).splitlines()[0].endswith("; one fine-tune)")
     assert "fine-tune" not in str(verdict(made, "teacher_accuracy", minimum=0.9))
+
+
+def test_show_explains_an_ensemble_by_those_it_is_computed_of(combined, monkeypatch, capsys):
+    made, _ = combined
+    monkeypatch.chdir(made.config.root)
+    item = made.scorecard("ensemble@vote").items[0]
+    assert main(["show", item.id, "--stage", "ensemble@vote"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "red 2, blue 1" in said
+    assert "no calls of its own: computed of distilled@tiny_1, distilled@tiny_2, distilled@tiny_3" in said

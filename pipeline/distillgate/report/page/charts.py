@@ -24,6 +24,9 @@ LISTED = 12
 LEVELS = 8
 """Values of a slice that a chart tells apart."""
 
+TICKS = 6
+"""Commits that the axis of a trend names."""
+
 DASHES = ("-", "--")
 
 
@@ -31,7 +34,7 @@ def charts(run: Run) -> list[Chart]:
     """All plots whose figures are known."""
     sliced = dict.fromkeys(name for card in run.scorecards.values() for name in card.slices)
     by = [by_slice(run, name) for name in sliced]
-    drawn = (frontier(run), retention(run), *by, latency(run), break_even(run), loss(run))
+    drawn = (frontier(run), retention(run), *by, latency(run), break_even(run), loss(run), trend(run))
     return [chart for chart in drawn if chart is not None]
 
 
@@ -237,6 +240,52 @@ def loss(run: Run) -> Chart | None:
     listed = [*run.losses[:-1:every], run.losses[-1]]
     rows = tuple((count(step), decimal(value, 3)) for step, value in listed)
     return Chart("loss", "Fine-tuning loss", caption, drawn("loss", caption, draw), ("step", "training loss"), rows)
+
+
+def trend(run: Run) -> Chart | None:
+    """Accepted accuracy of each stage from commit to commit; None where fewer than two commits are known."""
+    points = run.history
+    lines = {
+        stage: [(place, point.qualities[stage]) for place, point in enumerate(points) if stage in point.qualities]
+        for stage in run.graph.evaluations
+    }
+    lines = {stage: line for stage, line in lines.items() if line}
+    if len(points) < 2 or not lines:
+        return None
+
+    def draw(axes: Axes) -> None:
+        for stage, line in lines.items():
+            places, found = zip(*line, strict=True)
+            values, ends = [one.value for one in found], [one.interval for one in found]
+            bars = [
+                [
+                    0 if math.isnan(end[side]) else abs(value - end[side])
+                    for value, end in zip(values, ends, strict=True)
+                ]
+                for side in (0, 1)
+            ]
+            look: dict[str, Any] = {"capsize": 3, "ms": 5, "label": run.title(stage), **look_of(run.graph, stage)}
+            axes.errorbar(places, values, yerr=bars, **look)
+        step = math.ceil(len(points) / TICKS)
+        axes.set_xticks(range(0, len(points), step), [point.commit for point in points[::step]])
+        axes.set_ylim(-0.05, 1.05)
+        axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
+        axes.set_xlabel("commit that changed the accepted results")
+        axes.set_ylabel(run.quality)
+        axes.figure.legend(fontsize=8, loc="outside upper left", ncols=2)
+
+    title = f"Accepted {run.quality} over time"
+    caption = f"Accepted {run.quality} of each stage, with 95 % intervals, at the {count(len(points))} last changes."
+    rows = tuple(
+        (
+            point.commit,
+            point.day or NONE,
+            *(percent(point.qualities[stage].value) if stage in point.qualities else NONE for stage in lines),
+        )
+        for point in points
+    )
+    head = ("commit", "day", *map(run.title, lines))
+    return Chart("trend", title, caption, drawn("trend", caption, draw), head, rows)
 
 
 def _mark(axes: Axes, run: Run, stage: str, x: float, rate: Any, label: str | None, ms: float = 6) -> None:
