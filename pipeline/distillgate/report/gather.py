@@ -16,6 +16,7 @@ from distillgate.errors import BaselineError, GitError, NotMeasuredError
 from distillgate.git import Repository
 from distillgate.money.ledger import card_cost_per_1000
 from distillgate.report.history import Point, history
+from distillgate.report.leaderboard import board_of
 from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
 from distillgate.results import baseline
@@ -79,6 +80,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         economics=economics,
         unpriced=unpriced,
         ledger=ledger.entries(),
+        board=board_of(lifecycle, costs),
         verdicts=tuple(verdicts[name] for name in gates if name in verdicts),
         unmeasured={name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
         moved=moved(lifecycle.config, lifecycle.task.name),

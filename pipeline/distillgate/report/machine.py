@@ -36,6 +36,7 @@ def as_json(run: Run) -> dict[str, Any]:
                 "break_even_items": economics.break_even,
                 "saving_per_million_items": economics.saving_per_million,
             },
+            "leaderboard": run.board and dataclasses.asdict(run.board),
             "ledger": {stage: dataclasses.asdict(entry) for stage, entry in run.ledger.items()},
             "unpriced": run.unpriced or None,
             "judged": run.judged or None,
@@ -66,6 +67,8 @@ def card_json(card: Scorecard, cost: float) -> dict[str, Any]:
             "secondary": {name: _quality(mean) for name, mean in card.secondary.items()},
             "latency": {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99, "n": latency.n},
             "cost_per_1000": cost,
+            "parts": dict(card.parts) or None,
+            "tradeoff": [dataclasses.asdict(point) for point in card.tradeoff] or None,
         }
     )
     return content

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from distillgate.report.leaderboard import HEADINGS, curve_lines, head, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.table import columns, economics_lines, origin, secondary_metrics, since, since_lines
@@ -40,6 +41,7 @@ def as_markdown(run: Run) -> str:
         _stages(run),
         _gates(run),
         *map(_text, [*_since(run), *_compared(run), *economics_lines(run)]),
+        *_board(run),
         _moved(run),
         *_folds(run),
         f"<sub>{_text(origin(run))}</sub>" if run.scorecards else "",
@@ -64,6 +66,13 @@ def _since(run: Run) -> list[str]:
     brackets = "In brackets: the difference since the accepted results; of the interval, the difference's own interval."
     shown = columns(run, secondary_metrics(run))
     return [*since_lines(run), *([brackets] if any(since(run, stage, shown) for stage in run.scorecards) else [])]
+
+
+def _board(run: Run) -> list[str]:
+    if run.board is None:
+        return list(map(_text, tradeoff_lines(run)))
+    table = _table(list(HEADINGS), rows(run.board), right=len(HEADINGS) - 2)
+    return [_text(head(run.board)), table, *map(_text, [*curve_lines(run.board), *tradeoff_lines(run)])]
 
 
 def _gates(run: Run) -> str:

@@ -16,6 +16,7 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 if TYPE_CHECKING:
     from distillgate.money.ledger import Economics, StageCost
     from distillgate.report.history import Point
+    from distillgate.report.leaderboard import Board
     from distillgate.results.verdicts import Verdict
 
 
@@ -83,6 +84,9 @@ class Run:
 
     ledger: Mapping[str, StageCost] = field(default_factory=dict)
     """What each stage that ran, and the training, cost."""
+
+    board: Board | None = None
+    """Several students beside each other; None where there are fewer than two candidates."""
 
     verdicts: tuple[Verdict, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from distillgate.report.leaderboard import HEADINGS, curve_lines, head, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.terminal import Column, Look, Row, fitted
@@ -178,7 +179,21 @@ def lifecycle_table(run: Run, look: Look = PLAIN) -> str:
         if changed := since(run, stage, shown):
             rows.append(Row([f"  {SINCE}", *changed], "cyan"))
     table = fitted(look, [Column("", left=True), *(Column(figure.short, figure.key) for figure in shown)], rows)
-    return table + "".join(map(look.wrapped, _lines(run)))
+    return table + "".join(map(look.wrapped, _lines(run))) + _board(run, look)
+
+
+def _board(run: Run, look: Look) -> str:
+    lines = "".join(map(look.wrapped, tradeoff_lines(run)))
+    if run.board is None:
+        return lines
+    keys = dict(zip(HEADINGS, (0, 0, 4, 0, 1, 2, 3, 0, 0), strict=False))
+    titles = [
+        Column("", left=True),
+        *(Column(name.removeprefix("95 % ").removesuffix(" items"), keys[name]) for name in HEADINGS[1:-1]),
+        Column("", left=True),
+    ]
+    table = fitted(look, titles, [Row(row) for row in rows(run.board)])
+    return look.wrapped(head(run.board)) + table + "".join(map(look.wrapped, curve_lines(run.board))) + lines
 
 
 def economics_lines(run: Run) -> list[str]:

@@ -9,6 +9,10 @@ pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extr
 from distillgate.cli import main
 from distillgate.config import Gate
 from distillgate.errors import ConfigError, NotMeasuredError, StageError
+from distillgate.report.gather import measured, summarised
+from distillgate.report.machine import as_json
+from distillgate.report.markdown import as_markdown
+from distillgate.report.table import ending
 from distillgate.results.statistics import Rate
 
 from tests.endpoint import Endpoint
@@ -361,3 +365,30 @@ def test_show_explains_an_ensemble_by_those_it_is_computed_of(combined, monkeypa
     said = " ".join(capsys.readouterr().out.split())
     assert "red 2, blue 1" in said
     assert "no calls of its own: computed of distilled@tiny_1, distilled@tiny_2, distilled@tiny_3" in said
+
+
+def reported(made):
+    return summarised(made, *measured(made))
+
+
+def test_reports_rank_all_of_them(combined):
+    made, _ = combined
+    for stage in made.graph.evaluations:
+        made.scorecard(stage)
+    run = reported(made)
+    text, markdown, table = ending(run), as_markdown(run), as_json(run)["leaderboard"]
+    names = [one["name"] for one in table["candidates"]]
+    assert (names[0], sorted(names[1:3]), names[3:]) == ("logprobs", ["seeds", "vote"], ["tiny", "unparsed"])
+    assert "which of 5 surely keeps 90 % of the teacher's quality" in " ".join(text.split())
+    assert re.search(r"^ *tiny +66.7 % ", text, re.MULTILINE)
+    assert "| tiny | 66.7 % | 50.0 % to 75.0 % |" in markdown
+    told = "cascade logprobs: the teacher is asked about 50.0 % of the items; 0 % give 50.0 %, 50 % give 100.0 %"
+    assert told in " ".join(text.split())
+    assert told in markdown
+
+
+def test_reports_tell_what_more_traces_would_bring(make):  # noqa: F811
+    table = '[tool.distillgate.profiles.loopback.students.tiny]\nmodel = "openai/student"\ntraces = 8\ncurve = [2, 4]'
+    made, _ = make.recorded(shaped(shapes.Plain), project=NO_SEARCH, profile=table)
+    told = "learning curve of tiny: 2 traces 100.0 %, 4 traces 100.0 %, 8 traces 100.0 %; 16 would bring about"
+    assert told in " ".join(ending(reported(made)).split())
