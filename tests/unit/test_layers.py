@@ -21,6 +21,7 @@ LAYERS = (
         "results.numbers",
         "results.findings",
         "results.clusters",
+        "results.power",
         "tuning.endpoint_errors",
     ),
     ("project", "results.score", "results.statistics", "secrets.scrub", "files", "git"),

@@ -125,6 +125,9 @@ class Plan:
     unpriced: str
     """Which price is not known, and what to do about it; empty where all are."""
 
+    power: tuple[str, ...] = ()
+    """What the test split can detect, a sentence each."""
+
     @property
     def dollars(self) -> float:
         """Of everything that is left to do; nan where a price is not known."""

@@ -15,8 +15,8 @@ import orjson
 from distillgate.errors import BaselineError, GitError, NotMeasuredError
 from distillgate.git import Repository
 from distillgate.money.ledger import card_cost_per_1000
+from distillgate.report.board import board_of
 from distillgate.report.history import Point, history
-from distillgate.report.leaderboard import board_of
 from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
 from distillgate.results import baseline

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from distillgate.report.leaderboard import HEADINGS, curve_lines, head, rows, tradeoff_lines
+from distillgate.report.board import HEADINGS, curve_lines, head, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.table import columns, economics_lines, origin, secondary_metrics, since, since_lines

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
 import time
 from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
+from distillgate.errors import DistillgateError
 from distillgate.money.meter import Figures
 from distillgate.money.plan import Plan, StagePlan, make_plan
-from distillgate.results.numbers import dollars, seconds
+from distillgate.results import baseline
+from distillgate.results.comparison import Comparison
+from distillgate.results.numbers import count, dollars, percent, points, seconds
+from distillgate.results.power import detectable_loss, items_to_be_sure
+from distillgate.stages.spec import STUDENT, TEACHER
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from distillgate.run.lifecycle import Lifecycle
+
+ASSUMED = (0.90, 0.10, "which is assumed: nothing is accepted yet")
+"""A teacher's accuracy, and the share of items on which teacher and student differ, where nothing tells them."""
 
 EVERY = 30.0
 """Seconds between two lines of a log."""
@@ -29,7 +38,39 @@ def plan_of(lifecycle: Lifecycle) -> Plan:
     """
     today = datetime.datetime.now(datetime.UTC).date()
     recordings = lifecycle.recordings
-    return make_plan(recordings, recordings.live or recordings.stages, bool(recordings.live), lifecycle.golden, today)
+    plan = make_plan(recordings, recordings.live or recordings.stages, bool(recordings.live), lifecycle.golden, today)
+    return dataclasses.replace(plan, power=tuple(_power(lifecycle)))
+
+
+def _power(lifecycle: Lifecycle) -> Iterator[str]:
+    """What the test split can detect, by the accepted results where there are some, else by what is assumed."""
+    graph, items = lifecycle.graph, len(lifecycle.golden.test)
+    standing = [graph.standing_for(role) for role in (TEACHER, STUDENT)]
+    if None in standing or not items:
+        return
+    taught, differing, known = ASSUMED
+    try:
+        teacher, student = (baseline.load(lifecycle.baseline(stage.name)) for stage in standing if stage)
+        compared = Comparison(teacher, student)
+    except DistillgateError:
+        pass
+    else:
+        if compared.graded:
+            return
+        taught = compared.taught
+        differing = max(1, len(compared.lost) + len(compared.gained)) / compared.n
+        known = "as the accepted results do"
+    loss = detectable_loss(items, differing)
+    yield (
+        f"{count(items)} test items detect a loss of {points(-loss).lstrip('+-')} with 80 % probability, if teacher "
+        f"and student differ on {percent(differing)} of them, {known}"
+    )
+    for gate in lifecycle.config.gates.values():
+        bearable = -gate.minimum if gate.minimum is not None and gate.measure == "non_inferiority" else math.nan
+        if gate.minimum is not None and gate.measure == "retention":
+            bearable = (1 - gate.minimum) * taught
+        if gate.sure and bearable > 0:
+            yield f"gate {gate.name} is sure with about {count(items_to_be_sure(bearable, differing))} such items"
 
 
 def begin(lifecycle: Lifecycle, plan: Plan) -> None:
@@ -68,6 +109,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         key = f"{player.key} {'present' if player.has_key else 'MISSING'}" if player.key else "no key needed"
         end = f", shut down on {player.retires}" if player.retires else ""
         yield f"{player.model} at {player.endpoint}: {key}{end}"
+    yield from plan.power
     yield from (f"note: {notice}" for notice in plan.notices)
 
 

@@ -15,8 +15,8 @@ from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role
 
 if TYPE_CHECKING:
     from distillgate.money.ledger import Economics, StageCost
+    from distillgate.report.board import Board
     from distillgate.report.history import Point
-    from distillgate.report.leaderboard import Board
     from distillgate.results.verdicts import Verdict
 
 

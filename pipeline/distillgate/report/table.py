@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from distillgate.report.leaderboard import HEADINGS, curve_lines, head, rows, tradeoff_lines
+from distillgate.report.board import HEADINGS, curve_lines, head, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.terminal import Column, Look, Row, fitted
