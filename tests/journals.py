@@ -1,11 +1,12 @@
 """What recordings hold, unfinished ones included."""
 
 from distillgate.cassette.format import decode, whole_lines
+from distillgate.cassette.journal import unsealed
 
 
 def unfinished(path):
-    """The recording in a journal, which no digest seals."""
-    return decode(path, whole_lines(path, path.read_bytes()))
+    """The recording in a journal, each line of which has a checksum."""
+    return decode(path, [unsealed(line) for line in whole_lines(path, path.read_bytes())])
 
 
 def numbers(recording):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ if sys.platform != "win32":
 class Journal:
     """A cassette being recorded: every interaction is on disk before its caller goes on.
 
-    A killed process leaves complete lines and at most one cut off at the end, which opening it again drops.
+    A killed process leaves complete lines and at most one cut off at the end, which opening it again drops. A power
+    failure may leave anything: each line has a checksum (CRC-32, behind a tab), and one that is damaged costs its call.
     """
 
     def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
@@ -38,6 +40,8 @@ class Journal:
         self.path = path
         self._redactor = redactor
         self.recovered: list[Interaction] = []
+        self.dropped = 0
+        """Damaged lines that were left out of it: their calls are made again."""
         self.header = header
         self.failure: CassetteError | None = None
         """Why nothing is recorded any more: a line may be cut off, and one behind it would be lost with it."""
@@ -52,12 +56,23 @@ class Journal:
     def _take_up(self, header: dict[str, Any]) -> None:
         self._file.seek(0)
         if whole := self._file.read().rpartition(b"\n")[0]:
-            recording = decode(self.path, whole.split(b"\n"))
+            lines = [unsealed(line) for line in whole.split(b"\n")]
+            if lines[0] is None:
+                raise CassetteError(
+                    f"{self.path}: its first line is damaged, or has no checksum, so that nothing of this unfinished "
+                    "recording can be trusted. Remove the file and record again"
+                )
+            kept = [line for line in lines if line is not None]
+            recording = decode(self.path, kept)
+            self.dropped = len(lines) - len(kept)
             self.recovered = recording.interactions
             begun = recording.header.get("begun") or recording.header.get("recorded")
             if begun != header.get("recorded"):
                 self.header = {**header, "begun": begun}
-            self._file.truncate(len(whole) + 1)
+            if self.dropped:
+                self._replace(kept)
+            else:
+                self._file.truncate(len(whole) + 1)
         else:
             self._file.truncate(0)
             self._append(self._head())
@@ -80,10 +95,7 @@ class Journal:
             CassetteError: it cannot be written, or an interaction before could not.
         """
         with self._failing_for_good():
-            self._file.close()
-            lines = [self._head(), *(line_of(self._redactor.interaction(one)) for one in interactions)]
-            write_atomically(self.path, b"".join(line + b"\n" for line in lines))
-            self._file = self.path.open("ab", buffering=0)
+            self._replace([self._head(), *(line_of(self._redactor.interaction(one)) for one in interactions)])
 
     def close(self) -> None:
         """Close the file; it stays for the next process to resume."""
@@ -111,14 +123,30 @@ class Journal:
     def _head(self) -> bytes:
         return header_line({"format": FORMAT, **self._redactor.clean(self.header)})
 
+    def _replace(self, lines: Iterable[bytes]) -> None:
+        self._file.close()
+        write_atomically(self.path, b"".join(sealed(line) + b"\n" for line in lines))
+        self._file = self.path.open("ab", buffering=0)
+
     def _append(self, line: bytes) -> None:
-        rest = memoryview(line + b"\n")
+        rest = memoryview(sealed(line) + b"\n")
         while rest:
             rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         # written to a file that lies nowhere any more, a line would be on no disk
         if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
             raise FileNotFoundError(errno.ENOENT, "another file has taken its place")
+
+
+def sealed(line: bytes) -> bytes:
+    """A line with its checksum."""
+    return line + b"\t" + format(zlib.crc32(line), "08x").encode()
+
+
+def unsealed(line: bytes) -> bytes | None:
+    """A line without its checksum; None where it is not the one that was written."""
+    content, _, _ = line.rpartition(b"\t")
+    return content if sealed(content) == line else None
 
 
 class Lock:

@@ -73,6 +73,8 @@ class TapeRecorder(Tape):
         self.refusal: DistillgateError | None = None
         """Why nothing more is recorded."""
         self._journal = journal
+        self.damaged = journal.dropped
+        """Lines of an earlier, unfinished recording that could not be read."""
         self._watch = watch
         self._library = library
         self._stopped: Exception | None = None

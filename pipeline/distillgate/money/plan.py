@@ -308,7 +308,7 @@ def _job(journal: Path) -> str:
     for line in journal.read_bytes().splitlines() if journal.exists() else ():
         if b"/fine_tuning/jobs" in line:
             try:
-                found: Mapping[str, Mapping[str, str]] = orjson.loads(line)["response"]["body"]
+                found: Mapping[str, Mapping[str, str]] = orjson.loads(line.partition(b"\t")[0])["response"]["body"]
                 if str(found.get("object")) == "fine_tuning.job":
                     return str(found["id"])
             except (KeyError, TypeError, ValueError, AttributeError):

@@ -93,6 +93,9 @@ class Recordings(TapePaths):
             library = self.library(stage, data)
             kept = self.begun.get(name, 0)
             with self._metered(stage, path, self.header(stage, data), kept, library) as tape:
+                if tape.damaged:
+                    lines = f"{tape.damaged} lines of the unfinished recording"
+                    self._tell(f"{name}: {lines} are damaged: their calls are made again")
                 yield tape
             reused = f", {library.given} answers of other recordings used again" if library.given else ""
             self._tell(f"{name}: {tape.sent} calls sent{reused}, {len(tape)} interactions in {path}")

@@ -127,38 +127,52 @@ def test_folders_are_made_as_needed(tmp_path):
         assert made.path.exists()
 
 
-BROKEN = [
-    pytest.param(b'{"key":', b"{key:", 2, id="not-json"),
-    pytest.param(b'"answer"', b'"answers"', 2, id="missing-field"),
-    pytest.param(b'"format":4', b'"format":3', 1, id="other-format"),
+DAMAGED = [
+    pytest.param(lambda content: content.replace(b'"n":0', b'"n":7', 1), id="a-bit"),
+    pytest.param(lambda content: content.replace(b'{"key":', b"{key:", 1), id="not-json"),
+    pytest.param(lambda content: content[: content.index(b'{"key"') + 9] + b"\0" * 20 + after(content), id="zeros"),
 ]
 
 
-@pytest.fixture
-def broken(path):
-    """A journal with another word where the first of a kind was."""
-
-    def replace(word, other):
-        with journal(path) as whole:
-            whole.append(FIRST)
-            whole.append(SECOND)
-        path.write_bytes(path.read_bytes().replace(word, other, 1))
-        return path
-
-    return replace
+def after(content):
+    """What stands behind the first 29 bytes of the first interaction."""
+    return content[content.index(b'{"key"') + 29 :]
 
 
-@pytest.mark.parametrize(("word", "other", "line"), BROKEN)
-def test_a_line_broken_otherwise_is_an_error_naming_it(broken, word, other, line):
-    path = broken(word, other)
-    with pytest.raises(CassetteError, match=re.escape(f"{path}:{line}: ")):
-        Journal(path, {}, Redactor())
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_line_costs_its_call_alone(path, damage):
+    with journal(path) as whole:
+        whole.append(FIRST)
+        whole.append(SECOND)
+    path.write_bytes(damage(path.read_bytes()))
+    with journal(path) as resumed:
+        assert (resumed.recovered, resumed.dropped) == ([SECOND], 1)
+        resumed.append(THIRD)
+    assert unfinished(path).interactions == [SECOND, THIRD]
 
 
-@pytest.mark.parametrize(("word", "other", "line"), BROKEN)
-def test_a_broken_journal_stays_as_it_is(broken, word, other, line):
-    path = broken(word, other)
-    content = path.read_bytes()
-    with pytest.raises(CassetteError):
+def test_an_end_of_zeros_costs_nothing_that_was_written(path):
+    with journal(path) as whole:
+        whole.append(FIRST)
+    path.write_bytes(path.read_bytes() + b"\0" * 4096)
+    with journal(path) as resumed:
+        assert resumed.recovered == [FIRST]
+        resumed.append(SECOND)
+    assert unfinished(path).interactions == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: content.replace(b'"format":4', b'"format":3', 1), id="header"),
+        pytest.param(lambda content: re.sub(rb"\t[0-9a-f]{8}$", b"", content, flags=re.MULTILINE), id="no-checksums"),
+    ],
+)
+def test_a_journal_whose_first_line_is_damaged_is_refused_and_stays_as_it_is(path, damage):
+    with journal(path) as whole:
+        whole.append(FIRST)
+    content = damage(path.read_bytes())
+    path.write_bytes(content)
+    with pytest.raises(CassetteError, match="its first line is damaged, or has no checksum"):
         Journal(path, {}, Redactor())
     assert path.read_bytes() == content

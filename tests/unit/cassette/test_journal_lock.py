@@ -77,7 +77,7 @@ def test_a_rewritten_journal_stays_locked(path):
 def test_a_broken_journal_is_not_locked(path):
     journal_path(path).write_bytes(b"{not json}\n")
     for _ in range(2):
-        with pytest.raises(CassetteError, match="not JSON"):
+        with pytest.raises(CassetteError, match="its first line is damaged"):
             Journal(journal_path(path), {}, Redactor())
 
 
