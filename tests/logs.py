@@ -36,7 +36,9 @@ teacher = {{ model = "openai/large" }}
 student = {{ model = "openai/small" }}
 """
 DESKS = ("billing", "delivery", "returns")
-WORDS = [f"{first}{second}" for first in ("par", "lo", "mi", "tan", "ve", "ro") for second in "abcdefghijklmnopqrstuvwxyz"]
+WORDS = [
+    f"{first}{second}" for first in ("par", "lo", "mi", "tan", "ve", "ro") for second in "abcdefghijklmnopqrstuvwxyz"
+]
 BEGAN = 1_767_225_600
 """2026-01-01 00:00 UTC, when the first call was logged; one follows each minute."""
 

@@ -15,10 +15,10 @@ import orjson
 from distillgate.collect.datacard import Collected, Drawn, card, summary
 from distillgate.collect.facts import Facts, candidates, quotas, sizes, tally
 from distillgate.collect.formats import FORMATS
-from distillgate.collect.logged import PutAside
+from distillgate.collect.logged import Logged, PutAside
 from distillgate.collect.mapping import Mapper
 from distillgate.collect.personal import Mask
-from distillgate.collect.reading import Entry, Source, connected, entries, sources
+from distillgate.collect.reading import Entry, Source, bare, connected, entries, sources
 from distillgate.collect.selection import Selection
 from distillgate.collect.similar import Seen
 from distillgate.config import Config
@@ -90,11 +90,8 @@ class _Run:
         self, task: Task, selection: Selection, seed: int, database: duckdb.DuckDBPyConnection, folder: Path
     ) -> None:
         self._task, self._selection, self._database = task, selection, database
-        self._mapper, self._mask, self._seen = (
-            Mapper(task, selection),
-            Mask(selection.presidio),
-            Seen(selection.similarity),
-        )
+        self._mapper, self._seen = Mapper(task, selection), Seen(selection.similarity)
+        self._mask = Mask(selection.presidio)
         self._shares = {split: getattr(selection, split) for split in SPLITS}
         self._aside: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
@@ -116,7 +113,7 @@ class _Run:
             drawn[split], dropped = self._drawn(split)
             near += dropped
         return Collected(
-            sources=tuple((_bare(source.file), source.format.what, source.is_companion) for source in found),
+            sources=tuple((bare(source.file), source.format.what, source.is_companion) for source in found),
             records=read,
             calls=calls,
             aside=dict(self._aside.most_common()),
@@ -133,27 +130,36 @@ class _Run:
         """Note the rows of a record; returns how many calls it holds."""
         calls = 0
         try:
-            record = entry.record()
-            for logged in entry.format.read(record, [_loaded(line) for line in entry.requests]):
+            for found in entry.format.read(entry.record(), [_loaded(line) for line in entry.requests]):
                 calls += 1
-                row = self._mapper.row(logged)
-                self._mapper.checked(row, "row")
-                time = self._mapper.time(logged)
-                inputs = [row.get(name) for name in self._task.inputs]
-                self.facts.add(row, inputs, time, self._mapper.cluster(row, logged), self._mapper.stratum(row, logged))
+                try:
+                    self._note_call(found)
+                except PutAside as verdict:
+                    self._put_aside(verdict, entry)
         except PutAside as verdict:
-            self._put_aside(verdict, entry.file, entry.line)
-            return max(calls, 1)
+            self._put_aside(verdict, entry)
+            return calls + 1
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape than the format's
-            self._put_aside(PutAside("not-the-format", f"{type(error).__name__}: {error}"), entry.file, entry.line)
-            return max(calls, 1)
+            self._put_aside(PutAside("not-the-format", f"{type(error).__name__}: {error}"), entry)
+            return calls + 1
         return calls
 
-    def _put_aside(self, verdict: PutAside, file: str, line: str) -> None:
+    def _note_call(self, found: Logged | PutAside) -> None:
+        if isinstance(found, PutAside):
+            raise found
+        row = self._mapper.row(found)
+        self._mapper.checked(row, "row")
+        inputs = [row.get(name) for name in self._task.inputs]
+        cluster, stratum = self._mapper.cluster(row, found), self._mapper.stratum(row, found)
+        self.facts.add(row, inputs, self._mapper.time(found), cluster, stratum)
+
+    def _put_aside(self, verdict: PutAside, entry: Entry | None) -> None:
         what = self._mask.text(str(verdict))
         self._aside[verdict.reason] += 1
         self._examples.setdefault(verdict.reason, what)
-        kept = {"reason": verdict.reason, "what": what, "file": _bare(file), "record": self._mask.text(line)}
+        line = orjson.dumps(verdict.record).decode() if verdict.record or entry is None else entry.line
+        file = bare(entry.file) if entry else ""
+        kept = {"reason": verdict.reason, "what": what, "file": file, "record": self._mask.text(line)}
         self.aside.write(orjson.dumps(kept) + b"\n")
 
     def _must_be_clear(self, found: Sequence[Source]) -> None:
@@ -162,12 +168,14 @@ class _Run:
                 f"{count:,} {reason} ({self._examples[reason]})" for reason, count in self._aside.most_common()
             )
             raise CollectError(
-                f"no row can be made of {', '.join(_bare(source.file) for source in found)}: {told or 'no call of a model'}"
+                f"no row can be made of {', '.join(bare(source.file) for source in found)}: "
+                f"{told or 'they hold no call of a model'}"
             )
         if 0 < self.facts.timed < self.facts.count:
+            timeless = self.facts.count - self.facts.timed
             raise CollectError(
-                f"{self.facts.count - self.facts.timed:,} of {self.facts.count:,} rows have no time and the others one, so "
-                f"that no split by time is possible; name the path of a time that all have: --time"
+                f"{timeless:,} of {self.facts.count:,} rows have no time and the others one: "
+                "no split by time is possible; name the path of a time that all have (--time)"
             )
 
     def _drawn(self, split: str) -> tuple[Drawn, int]:
@@ -202,7 +210,8 @@ class _Run:
         try:
             return self._mapper.checked(masked, f"{self._task.name}-{_digest(inputs)}")
         except PutAside as verdict:
-            self._put_aside(verdict, "", orjson.dumps(masked).decode())
+            verdict.record = masked
+            self._put_aside(verdict, None)
             return None
 
     def _period(self, split: str) -> tuple[float | None, float | None]:
@@ -221,11 +230,6 @@ def _digest(content: bytes) -> str:
 def _loaded(line: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = orjson.loads(line)
     return found
-
-
-def _bare(file: str) -> str:
-    """The last part of a path or URL, without a query that may be a signature."""
-    return Path(file.partition("?")[0]).name
 
 
 def _below(path: Path, root: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from distillgate.collect.logged import REASONS
 from distillgate.collect.selection import Selection
+from distillgate.collect.similar import escapes
 
 MOST_STRATA_SHOWN = 20
 
@@ -82,8 +83,8 @@ def card(task: str, collected: Collected, selection: Selection) -> str:
         [
             f"# {task}: the data card",
             "",
-            f"Rows collected by `distillgate collect` from {collected.calls:,} logged calls. The expected values are what "
-            "was logged: a model's answers, which nobody has checked yet.",
+            f"Rows collected by `distillgate collect` from {collected.calls:,} logged calls. The expected values are "
+            "what was logged: a model's answers, which nobody has checked yet.",
             "",
             "## Splits",
             "",
@@ -150,9 +151,9 @@ def _how_split(collected: Collected, selection: Selection) -> list[str]:
         else "The log has no times, so clusters are spread by chance."
     )
     return [
-        f"{order} A cluster lies in one split. No two rows, within or across the splits, have inputs whose words and pairs "
-        f"of words are alike by {selection.similarity:g} or more (Jaccard; candidates by MinHash, of which one in 10⁹ "
-        "pairs at 0.6 escapes, verdict by the exact value).",
+        f"{order} A cluster lies in one split. No two rows, within or across the splits, have inputs whose words and "
+        f"pairs of words are alike by {selection.similarity:g} or more (Jaccard, compared exactly where MinHash finds "
+        f"the pair, which one just as alike escapes with probability {escapes(selection.similarity):.0e}).",
     ]
 
 
@@ -185,7 +186,7 @@ def _masking(collected: Collected, selection: Selection) -> str:
     by = (
         f"and by Presidio ({selection.presidio})" if selection.presidio else "alone; names and addresses are not masked"
     )
-    return f"Masked as `[secret:KIND]` in the rows that were drawn and those beside them, by the rules of form {by}: {found}."
+    return f"Masked as `[secret:KIND]` in the rows that were drawn, by rules for their form {by}: {found}."
 
 
 def _period(drawn: Drawn) -> str:

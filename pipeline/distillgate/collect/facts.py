@@ -96,14 +96,14 @@ class Facts:
             f"""
             CREATE TABLE firsts AS SELECT digest, unnest(min({{'time': time, 'place': place, 'cluster': cluster,
             'stratum': stratum}})), count(DISTINCT answer) AS answers FROM facts GROUP BY digest;
-            CREATE TABLE clusters AS WITH sized AS (SELECT cluster, max(time) AS last, count(*) AS n FROM firsts GROUP BY
-            cluster), summed AS (SELECT *, (sum(n) OVER (ORDER BY last, cluster) - n / 2) / sum(n) OVER () AS reached
-            FROM sized) SELECT cluster, last, CASE WHEN reached <= {train / total} THEN 'train'
+            CREATE TABLE clusters AS WITH sized AS (SELECT cluster, max(time) AS last, count(*) AS n FROM firsts
+            GROUP BY cluster), summed AS (SELECT *, (sum(n) OVER (ORDER BY last, cluster) - n / 2) / sum(n) OVER ()
+            AS reached FROM sized) SELECT cluster, last, CASE WHEN reached <= {train / total} THEN 'train'
             WHEN reached <= {(total - shares[SPLITS[2]]) / total} THEN 'dev' ELSE 'test' END AS split FROM summed;
             CREATE TABLE drawn AS WITH cuts AS (SELECT max(last) FILTER (split = 'train') AS trained,
             max(last) FILTER (split <> 'test') AS chosen FROM clusters)
-            SELECT firsts.*, split, coalesce(split = 'dev' AND time < trained OR split = 'test' AND time < chosen, false)
-            AS early FROM firsts JOIN clusters USING (cluster), cuts;
+            SELECT firsts.*, split, coalesce(split = 'dev' AND time < trained OR split = 'test' AND time < chosen,
+            false) AS early FROM firsts JOIN clusters USING (cluster), cuts;
             """
         )
 
@@ -117,7 +117,8 @@ def tally(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     `early` (older than their split begins)."""
     repeated, disagreeing, early = _one(
         database,
-        "SELECT (SELECT count(*) FROM facts) - count(*), count(*) FILTER (answers > 1), count(*) FILTER (early) FROM drawn",
+        "SELECT (SELECT count(*) FROM facts) - count(*), count(*) FILTER (answers > 1), count(*) FILTER (early) "
+        "FROM drawn",
     )
     return {"repeated": repeated, "disagreeing": disagreeing, "early": early}
 

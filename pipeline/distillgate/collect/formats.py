@@ -35,9 +35,9 @@ class Format:
     """What it is, for people."""
 
     recognise: Callable[[Record], bool]
-    read: Callable[[Record, Sequence[Record]], Iterator[Logged]]
+    read: Callable[[Record, Sequence[Record]], Iterator[Logged | PutAside]]
     """The calls that a record holds; the second argument are the companion's records of the same key. A record that
-    holds none gives none; one that should and does not raises `PutAside`."""
+    holds none gives none; one that should and does not raises `PutAside`, or gives it where it holds others."""
 
     companion: Companion | None = None
     unpacked: str = "[line]"
@@ -47,6 +47,8 @@ class Format:
 def stored_completions(record: Record, requests: Sequence[Record]) -> Iterator[Logged]:
     """OpenAI's stored completions, as `GET /v1/chat/completions` lists them: `choices` of each, and beside them the
     `messages` of the request, or the pages of `GET /v1/chat/completions/ID/messages` in a file of their own."""
+    if not (record.get("messages") or requests):
+        raise PutAside("no-request", "it has no messages, and no page of messages has its id; name such a file as well")
     messages = record.get("messages") or sorted(
         (message for page in requests for message in page["data"]), key=lambda message: _index(message["id"])
     )
@@ -59,38 +61,29 @@ def batch_output(record: Record, requests: Sequence[Record]) -> Iterator[Logged]
     if record.get("error") or response.get("status_code") != 200:
         raise PutAside("failed-call", f"status {response.get('status_code')}: {at(record, 'error.message') or ''}")
     body = response.get("body") or {}
-    asked = at(requests[0], "body.messages") if requests else None
+    if not requests:
+        raise PutAside("no-request", "no line of a batch's input file has its custom_id; name that file as well")
+    asked = at(requests[0], "body.messages")
     yield Logged(_messages(asked), _choice(body), record, seconds(body.get("created")))
 
 
-def otel_spans(record: Record, _: Sequence[Record]) -> Iterator[Logged]:
+def otel_spans(record: Record, _: Sequence[Record]) -> Iterator[Logged | PutAside]:
     """OpenTelemetry's GenAI spans: lines of OTLP JSON, of traces or of logs, or one span a line as SDKs print them.
 
     Messages stand in `gen_ai.input.messages` and `gen_ai.output.messages` (of the span or of its event
     `gen_ai.client.inference.operation.details`), until version 1.36 in an event for each message.
     """
     for span in _spans(record):
-        attributes = _attributes(span)
         events = [(str(event.get("name")), _attributes(event)) for event in span.get("events") or ()]
         details = next((found for name, found in events if name == "gen_ai.client.inference.operation.details"), {})
-        known = {**details, **attributes}
+        known = {**details, **_attributes(span)}
         if not any(name.startswith("gen_ai.") for name in known) or known.get("gen_ai.operation.name") in _NO_CALL:
             continue
-        if at(span, "status.code") in (2, "STATUS_CODE_ERROR", "ERROR") or at(span, "status.status_code") == "ERROR":
-            raise PutAside("failed-call", str(at(span, "status.message") or at(span, "status.description") or ""))
-        asked, answered = _parsed(known.get("gen_ai.input.messages")), _parsed(known.get("gen_ai.output.messages"))
-        if asked is None:
-            asked = [_event(name, found) for name, found in events if name.endswith(".message")] or None
-            choices = [_parsed(found.get("message")) or found for name, found in events if name == "gen_ai.choice"]
-            answered = answered or choices
-        began = span.get("startTimeUnixNano") or span.get("timeUnixNano") or span.get("start_time")
-        yield Logged(
-            _messages(asked),
-            _one_of(answered or []),
-            {**span, "attributes": known},
-            seconds(began),
-            str(known.get("gen_ai.conversation.id") or ""),
-        )
+        try:
+            yield _call({**span, "attributes": known}, events)
+        except PutAside as verdict:
+            verdict.record = span
+            yield verdict
 
 
 def langfuse(record: Record, _: Sequence[Record]) -> Iterator[Logged]:
@@ -281,6 +274,21 @@ def _answered(found: Any) -> str | Mapping[str, Any]:
     if not isinstance(found, str) or not found:
         raise PutAside("no-answer")
     return found
+
+
+def _call(span: Record, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Logged:
+    known = span["attributes"]
+    if at(span, "status.code") in (2, "STATUS_CODE_ERROR") or at(span, "status.status_code") == "ERROR":
+        raise PutAside("failed-call", str(at(span, "status.message") or at(span, "status.description") or ""))
+    asked, answered = _parsed(known.get("gen_ai.input.messages")), _parsed(known.get("gen_ai.output.messages"))
+    if asked is None:  # until 1.36
+        asked = [_event(name, found) for name, found in events if name.endswith(".message")]
+        answered = answered or [
+            {**found, **(_parsed(found.get("message")) or {})} for name, found in events if name == "gen_ai.choice"
+        ]
+    began = span.get("startTimeUnixNano") or span.get("timeUnixNano") or span.get("start_time")
+    session = str(known.get("gen_ai.conversation.id") or "")
+    return Logged(_messages(asked), _one_of(answered), span, seconds(began), session)
 
 
 def _spans(record: Record) -> Iterator[Record]:

@@ -28,9 +28,11 @@ REASONS = {
 class PutAside(Exception):  # noqa: N818 - nothing that a caller handles: a verdict on one record
     """A record cannot become a row; `reason` is a key of `REASONS`, the message says what it was."""
 
-    def __init__(self, reason: str, what: str = "") -> None:
+    def __init__(self, reason: str, what: str = "", record: Record | None = None) -> None:
         super().__init__(what or REASONS[reason])
         self.reason = reason
+        self.record = record
+        """What it is a verdict on, where a record of the file holds more than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,9 @@ class Mapper:
         if isinstance(logged.asked, Mapping):
             row = {name: logged.asked[name] for name in self._task.inputs if name in logged.asked}
         else:
-            prompt = logged.asked[-1]
-            text = text_of(prompt)
+            if at(logged.asked, f"{len(logged.asked) - 1}.role") != "user":
+                raise PutAside("conversation", "the last message is not the user's")
+            text = text_of(logged.asked[-1])
             marked = is_marked(text)
             row = self._inputs(text, marked, logged)
         row |= self._outputs(logged, marked)

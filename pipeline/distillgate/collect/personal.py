@@ -1,4 +1,4 @@
-"""Masks secrets and personal data: the rules of `distillgate.secrets`, some more, and Presidio's where it is installed."""
+"""Masks secrets and personal data: the rules of `distillgate.secrets`, some more, and Presidio's if it is asked for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _is_iban(match: re.Match[str]) -> bool:
     return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1
 
 
-def _is_public_address(match: re.Match[str]) -> bool:
+def _is_public(match: re.Match[str]) -> bool:
     try:
         return ipaddress.ip_address(match[0]).is_global
     except ValueError:
@@ -42,13 +42,24 @@ def _is_public_address(match: re.Match[str]) -> bool:
 
 
 _DIGITS = tuple("0123456789")
+_ALONE = r"(?:(?<![\w.+-])|(?<=\\[nrtbf]))"
+"""Before a number: no part of a word, except the end of an escape in JSON that stands in a text."""
+
+_AFTER = r"(?![\w-])"
 PERSONAL: tuple[Rule, ...] = (
-    Rule("card-number", re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"), _DIGITS, accept=_is_card),
-    Rule("iban", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _DIGITS, accept=_is_iban),
-    Rule("phone", re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ ()./-]{0,2}\d){7,14}(?!\d)"), ("+", "00")),
-    Rule("phone", re.compile(r"(?<![\w-])\(?[2-9]\d{2}\)?[ .-][2-9]\d{2}[.-]\d{4}(?![\w-])"), _DIGITS),
-    Rule("social-security", re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"), ("-",)),
-    Rule("ip-address", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]\d)"), (".",), accept=_is_public_address),
+    Rule(
+        "card-number", re.compile(rf"{_ALONE}(?=[3-6]|2[2-7])\d(?:[ -]?\d){{12,18}}{_AFTER}"), _DIGITS, accept=_is_card
+    ),
+    Rule(
+        "iban",
+        re.compile(rf"{_ALONE}[A-Z]{{2}}\d{{2}}(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?(?!\w)"),
+        _DIGITS,
+        accept=_is_iban,
+    ),
+    Rule("phone", re.compile(rf"{_ALONE}(?:\+|00)[1-9](?:[ ()./-]{{0,2}}\d){{7,14}}(?!\d)"), ("+", "00")),
+    Rule("phone", re.compile(rf"{_ALONE}(?:\([2-9]\d\d\)|[2-9]\d\d)[ .-][2-9]\d{{2}}[.-]\d{{4}}{_AFTER}"), _DIGITS),
+    Rule("social-security", re.compile(rf"{_ALONE}(?!000|666|9)\d{{3}}-(?!00)\d\d-(?!0000)\d{{4}}{_AFTER}"), ("-",)),
+    Rule("ip-address", re.compile(rf"{_ALONE}\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w|\.\d)"), (".",), accept=_is_public),
 )
 """What identifies a person by its form alone. Names and addresses have none: they need Presidio, or are left."""
 

@@ -25,13 +25,18 @@ LOOKED_AT = 100
 """Records of a file by which its format is known."""
 
 BATCH = 2048
+NEVER = "\x01\x02\x01\x02"
+"""What separates columns where there is but one: a line of it alone would be lost."""
+
 _LINES = (
-    "read_csv(?, columns = {'line': 'VARCHAR'}, delim = '\\x01', quote = '', escape = '', comment = '', header = false, "
-    "auto_detect = false, null_padding = true, strict_mode = false, ignore_errors = true, store_rejects = true, "
+    f"read_csv(?, columns = {{'line': 'VARCHAR'}}, delim = '{NEVER}', quote = '', escape = '', comment = '', "
+    "header = false, auto_detect = false, null_padding = true, strict_mode = false, ignore_errors = true, "
+    "store_rejects = true, "
     f"rejects_limit = 0, max_line_size = {LINE_BYTES}, buffer_size = {8 * LINE_BYTES}, filename = true)"
-).replace("\\x01", "\x01")
+)
 _READERS = {
-    ".parquet": "(SELECT filename, to_json(held)::VARCHAR AS line FROM read_parquet(?, filename = true) AS held)",
+    ".parquet": "(SELECT log_file AS filename, to_json(held)::VARCHAR AS line FROM "
+    "read_parquet(?, filename = 'log_file') AS held)",
     ".json": "(SELECT filename, json::VARCHAR AS line FROM read_json_objects(?, format = 'auto', filename = true, "
     f"maximum_object_size = {8 * LINE_BYTES}))",
 }
@@ -80,7 +85,9 @@ def connected(folder: Path) -> duckdb.DuckDBPyConnection:
         "threads": 2,
         "temp_directory": str(folder / "spilled"),
     }
-    return duckdb.connect(str(folder / "facts.duckdb"), config=settings)
+    database = duckdb.connect(str(folder / "facts.duckdb"), config=settings)
+    database.execute("SET enable_progress_bar = false")
+    return database
 
 
 def sources(database: duckdb.DuckDBPyConnection, files: Sequence[str], named: str) -> list[Source]:
@@ -185,8 +192,13 @@ def _object(line: str) -> Record:
     return found
 
 
+def bare(file: str) -> str:
+    """The last part of a path, or of a URL without its query, which may be a signature."""
+    return Path(file.partition("?")[0] if "://" in file else file).name
+
+
 def _suffix(file: str) -> str:
-    return Path(file.partition("?")[0]).suffix.lower()
+    return Path(bare(file)).suffix.lower()
 
 
 def _reader(file: str) -> str:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from datasketch import MinHash
 
 BANDS, ROWS = 85, 3
-"""A pair of similarity s shares a band with probability 1 − (1 − s³)⁸⁵ (Leskovec, Rajaraman, Ullman: Mining of Massive
-Datasets, 3.4): at 0.6 all but 10⁻⁹, at 0.5 all but 1.2 · 10⁻⁵."""
 
 _WORD = re.compile(r"\w+")
 
@@ -27,6 +25,15 @@ def shingles(text: str) -> frozenset[str]:
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     """Jaccard similarity, 0 to 1."""
     return len(one & other) / len(one | other) if one or other else 1.0
+
+
+def escapes(alike: float) -> float:
+    """The probability that MinHash misses a pair of this similarity: no band of its signatures is equal.
+
+    Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, 3.4.
+    """
+    probability: float = (1 - alike**ROWS) ** BANDS
+    return probability
 
 
 class Seen:

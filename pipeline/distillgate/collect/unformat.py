@@ -1,7 +1,7 @@
 """Prompts and answers that a DSPy adapter wrote, taken apart into fields again, or not at all.
 
 `ChatAdapter` and `JSONAdapter` write each input as a paragraph under its marker, `[[ ## name ## ]]`, and end in a
-paragraph that says what to respond with. A prompt of another form is refused: what cannot be taken apart exactly is not.
+paragraph that says what to respond with. A prompt of another form is refused: it could not be taken apart exactly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REMINDER = re.compile(
     r"\n\nRespond with (?:the corresponding output fields, starting with the field `|"
     r"a JSON object in the following order of fields: `)[^\n]*\.\Z"
 )
-_HEADER = re.compile(r"^[^\S\n]*\[\[ ## (\w+) ## \]\]", re.MULTILINE)
+_HEADER = re.compile(r"\[\[ ## (\w+) ## \]\]")
 
 
 def is_marked(text: str) -> bool:
@@ -44,13 +44,16 @@ def inputs_of(text: str, names: Collection[str]) -> dict[str, str]:
     return dict(zip(found, pieces[2::2], strict=True))
 
 
-def outputs_of(text: str) -> dict[str, Any]:
+def outputs_of(text: str) -> dict[str, str]:
     """The fields of a marked answer as `ChatAdapter.parse` reads them: by line, stripped, the first of a name."""
-    pieces = _HEADER.split(text)
-    fields: dict[str, Any] = {}
-    for name, value in zip(pieces[1::2], pieces[2::2], strict=True):
-        if name != "completed":
-            fields.setdefault(name, value.strip())
+    sections: list[tuple[str, list[str]]] = []
+    for line in text.splitlines():
+        if header := _HEADER.match(line.strip()):
+            sections.append((header[1], [line.strip()[header.end() :]]))
+        elif sections:
+            sections[-1][1].append(line)
+    fields = {name: "\n".join(lines).strip() for name, lines in reversed(sections)}
+    fields.pop("completed", None)
     return fields
 
 
