@@ -27,7 +27,7 @@ task = Task("tickets", lambda: dspy.Predict(Route), same_desk, ("message",), lab
 '''
 SETTINGS = """
 [tool.distillgate]
-task = "tickets_task:task"
+task = "routing_of_tickets:task"
 pythonpath = ["lib"]
 profile = "none"
 {table}
@@ -52,7 +52,7 @@ REMINDER = (
 def write_project(folder, table=""):
     """A project with the task of tickets and no golden data; `table` is TOML between its tables."""
     (folder / "lib").mkdir(parents=True)
-    (folder / "lib" / "tickets_task.py").write_text(TASK)
+    (folder / "lib" / "routing_of_tickets.py").write_text(TASK)
     (folder / "pyproject.toml").write_text(SETTINGS.format(table=table))
 
 

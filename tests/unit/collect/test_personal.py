@@ -20,7 +20,7 @@ PLAIN = [
     "4111 1111 1111 1112",  # its check digit is wrong
     "0000000000000000",
     "1700000000000000004",  # nanoseconds, with a check digit that happens to be right
-    "DE89 3704 0044 0532 0130 02",
+    "GB29 NWBK 6016 1331 9268 18",
     "order 2026-11-27",
     "version 1.2.3.4.5",
     "127.0.0.1 and 10.0.0.8",
