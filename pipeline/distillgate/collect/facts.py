@@ -26,7 +26,7 @@ OVERSAMPLED = 20
 
 @dataclass(slots=True)
 class Facts:
-    """Rows on disk, and their facts: 7 numbers each."""
+    """Rows on disk, and their facts: 6 numbers each."""
 
     folder: Path
     seed: int

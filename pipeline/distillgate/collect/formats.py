@@ -25,6 +25,9 @@ class Companion:
     own_key: str
     """The same over a line of the format."""
 
+    pages: bool = False
+    """Whether several records may have one key; else that is an error, because nobody knows which one is meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -139,6 +142,7 @@ FORMATS: tuple[Format, ...] = (
             lambda page: page.get("object") == "list" and "role" in (at(page, "data.0") or {}),
             r"regexp_replace(line->>'$.data[0].id', '-\d+$', '')",
             "line->>'$.id'",
+            pages=True,
         ),
         "CASE WHEN line->>'$.object' = 'list' THEN CAST(line->'$.data[*]' AS VARCHAR[]) ELSE [line] END",
     ),

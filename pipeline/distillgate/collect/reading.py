@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -122,22 +122,34 @@ def _read(database: duckdb.DuckDBPyConnection, source: Source, companions: list[
         f"SELECT filename, unnest(CASE WHEN json_valid(line) THEN {source.format.unpacked} ELSE [line] END) AS line "
         f"FROM {_reader(source.file)} WHERE line IS NOT NULL AND trim(line) <> ''"
     )
-    files: list[Any] = [[source.file]]
+    files = [[file] for file in (source.file, *companions)]
     if companions and (companion := source.format.companion):
-        asked = " UNION ALL ".join(f"SELECT line FROM {_reader(file)}" for file in companions)
+        asked = " UNION ALL ".join(f"SELECT line FROM {_reader(file)} WHERE line IS NOT NULL" for file in companions)
+        if not companion.pages:
+            _must_be_unique(database, f"SELECT TRY({companion.key}) AS key FROM ({asked})", companions)
+        lines, grouped = ("list(line)", "GROUP BY ALL") if companion.pages else ("[line]", "")
         query = (
-            f"WITH answers AS ({query}), requests AS (SELECT TRY({companion.key}) AS key, list(line) AS lines "
-            f"FROM ({asked}) WHERE line IS NOT NULL GROUP BY ALL) "
-            "SELECT filename, answers.line, lines FROM answers LEFT JOIN requests ON key = "
+            f"WITH answers AS ({query}), requests AS (SELECT TRY({companion.key}) AS key, {lines} AS lines "
+            f"FROM ({asked}) {grouped}) SELECT filename, answers.line, lines FROM answers LEFT JOIN requests ON key = "
             f"TRY({companion.own_key.replace('line', 'answers.line', 1)})"
         )
-        files += [[file] for file in companions]
     with _told(source.file):
         rows = database.execute(query, files)
         while batch := rows.fetchmany(BATCH):
             for file, line, *others in batch:
                 yield Entry(file, line, source.format, tuple(others[0] or ()) if others else ())
         yield from _refused(database, source)
+
+
+def _must_be_unique(database: duckdb.DuckDBPyConnection, keys: str, files: Sequence[str]) -> None:
+    with _told(files[0]):
+        query = f"SELECT key FROM ({keys}) WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1 LIMIT 1"
+        found = database.execute(query, [[file] for file in files]).fetchone()
+    if found:
+        raise CollectError(
+            f"{', '.join(map(bare, files))}: several requests are called {found[0]!r}, and nobody knows which of them "
+            "was answered; collect each batch by itself"
+        )
 
 
 def _refused(database: duckdb.DuckDBPyConnection, source: Source) -> Iterator[Entry]:

@@ -1,16 +1,29 @@
 import itertools
 from collections import Counter
+from pathlib import Path
 
+import dspy
 import orjson
 import pytest
+from distillgate.cli import main
 from distillgate.collect.similar import shingles, similarity
 from distillgate.config import load_config
 from distillgate.golden import load_golden
 from distillgate.task import load_task
+from news.task import NewsClassifier
 
 from tests.logs import BEGAN, DESKS, completion, lines, messages, write_project
 from tests.unit.collect.corpora import changed
 
+GOLDEN = Path(__file__).parents[3] / "golden" / "news"
+NEWS = """
+[tool.distillgate]
+task = "news.task:task"
+profile = "none"
+[tool.distillgate.profiles.none]
+teacher = { model = "openai/large" }
+student = { model = "openai/small" }
+"""
 SIZES = ("--rows", "30", "10", "30")
 
 
@@ -205,3 +218,27 @@ def test_the_card_says_where_every_record_went(project):
     assert "| 305 | read |\n| 5 | put aside, no-answer: there is no answer in text |\n| 300 | usable rows |" in card
     assert "- `log.jsonl`: OpenAI's stored completions" in card
     assert str(project.root) not in card
+
+
+def test_prompts_that_dspy_wrote_for_a_whole_program_come_back_as_its_rows(tmp_path, monkeypatch, capsys):
+    """The example task: chain of thought, demonstrations, a row with a field that no log holds but as metadata."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(NEWS)
+    rows = [orjson.loads(line) for line in (GOLDEN / "train.jsonl").read_bytes().splitlines()]
+    signature = NewsClassifier().classify.predict.signature
+    adapter = dspy.ChatAdapter()
+    records = []
+    for number, row in enumerate(rows):
+        asked = adapter.format(signature, [dspy.Example(**rows[number - 1])], {"article": row["article"]})
+        answered = adapter.format_assistant_message_content(signature, row)
+        record = completion(number, "", "")
+        record["choices"][0]["message"]["content"] = answered
+        records.append(changed(record, messages=asked, metadata={"difficulty": row["difficulty"]}))
+    (tmp_path / "log.jsonl").write_bytes(lines(records))
+    sizes = ("--rows", "100", "20", "100")
+    assert main(["collect", "log.jsonl", *sizes, "--map", "difficulty=metadata.difficulty"]) == 0
+    folder = tmp_path / "golden" / "news"
+    found = [orjson.loads(line) for path in folder.glob("*.jsonl") for line in path.read_bytes().splitlines()]
+    known = {row["article"]: row for row in rows}
+    assert len(found) == 220
+    assert all({**row, "id": known[row["article"]]["id"]} == known[row["article"]] for row in found)

@@ -61,6 +61,15 @@ def test_a_batch_is_joined_with_what_was_asked(project):
     assert sorted(one["reason"] for one in project.aside) == ["failed-call", "failed-call", "no-request"]
 
 
+def test_requests_of_one_name_are_an_error(project):
+    good, asked, _ = corpora.openai_batch()
+    files = project.log(good, "output.jsonl"), project.log(asked, "input.jsonl"), project.log(asked[:1], "other.jsonl")
+    code, _, error = project.collect(*files, *ONE)
+    assert code == 3
+    assert "input.jsonl, other.jsonl: several requests are called 'r0'" in error
+    assert not project.golden.exists()
+
+
 def test_pages_of_stored_completions_are_joined_with_pages_of_their_messages(project):
     listed, pages, bad = corpora.openai_pages()
     files = project.log([*listed, *bad.values()], "completions.jsonl"), project.log(pages, "messages.jsonl")
