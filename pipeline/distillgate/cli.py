@@ -115,6 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     for command in (export, bring):
         command.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage that there is one of")
         command.add_argument("--force", action="store_true", help="replace what is there")
+    gather = add("collect", _collect, "make golden rows of logs (extra: logs)")
+    gather.add_argument("files", nargs="+", metavar="FILE", help="logs: paths, globs, or URLs of an object store")
+    gather.add_argument("--dry-run", action="store_true", help="say what it would write, write nothing")
+    gather.add_argument("--format", metavar="NAME", help="of all files; default: what their first records are")
+    gather.add_argument("--map", action="append", type=_pair, metavar="FIELD=PATH", help="where in a record a field is")
+    gather.add_argument("--input-field", metavar="FIELD", help="what a prompt without DSPy's markers is")
+    gather.add_argument("--output-field", metavar="FIELD", help="what an answer without markers is")
+    gather.add_argument("--marked", action="store_true", default=None, help="put prompts without markers aside")
+    gather.add_argument("--time", metavar="PATH", help="where in a record its time is")
+    gather.add_argument("--cluster", metavar="PATH", help="what says that rows depend on each other")
+    gather.add_argument("--stratum", metavar="PATH", help="by whose values to sample; default: the task's label")
+    gather.add_argument("--rows", nargs=3, type=int, metavar=("TRAIN", "DEV", "TEST"), help="default: 240 60 240")
     begin = add("init", _init, "write a working start into a project: task, data, test, settings, workflow")
     begin.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="the project; default: here")
     begin.add_argument("--api-base", metavar="URL", help="an endpoint with OpenAI's API; default: distillgate serve")
@@ -124,6 +136,13 @@ def _parser() -> argparse.ArgumentParser:
     serve = add("serve", _serve, "serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
     return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, equals, path = text.partition("=")
+    if not (field and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form FIELD=PATH")
+    return field, path
 
 
 class _Version(argparse.Action):
@@ -292,6 +311,17 @@ def _import(chosen: argparse.Namespace) -> int:
     from distillgate.run.transfer import import_tapes
 
     import_tapes(_config(chosen), chosen.stages, chosen.folder, chosen.force, _say)
+    return 0
+
+
+def _collect(chosen: argparse.Namespace) -> int:
+    from distillgate.collect.collecting import collect
+
+    keys = ("format", "input_field", "output_field", "marked", "time", "cluster", "stratum")
+    given = {key: getattr(chosen, key) for key in keys} | {"map": dict(chosen.map or ())}
+    if chosen.rows:
+        given |= dict(zip(("train", "dev", "test"), chosen.rows, strict=True))
+    collect(_config(chosen), chosen.files, given, _say, chosen.dry_run)
     return 0
 
 

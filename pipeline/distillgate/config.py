@@ -131,6 +131,9 @@ class Config(Table):
     pythonpath: tuple[Folder, ...] = ()
     """Folders that go to the front of `sys.path` before the task is loaded."""
 
+    collect: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The raw table of how golden rows are made of logs; `distillgate.collect` parses it when it is asked for."""
+
     local: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The raw table of the local endpoint; `distillgate.local` parses it, so that the extra stays optional."""
 

@@ -27,6 +27,10 @@ class GoldenDataError(DistillgateError):
     """A row of the golden data breaks a rule; the message names file, line, field and rule."""
 
 
+class CollectError(DistillgateError):
+    """Golden rows cannot be made of these logs as asked; nothing was written."""
+
+
 class CassetteError(DistillgateError):
     """A cassette cannot be read, written, recorded or replayed as asked."""
 

@@ -139,26 +139,36 @@ def _parse(path: Path, number: int, line: bytes, task: Task) -> Row:
         return GoldenDataError(f"{path}:{number}: {what}")
 
     row = _object(path, number, line)
-    schema = _schema(task)
-    needed = ["id", *([task.label] if task.label else []), *(name for name in task.inputs if name in schema.required)]
-    if missing := [name for name in needed if name not in row]:
-        raise broken(f"{missing[0]}: missing; a row has {', '.join(sorted({*needed, *schema.required}))}")
-    if not (isinstance(row["id"], str) and re.fullmatch(r"[\w.:/@+#-]+", row["id"])):
-        raise broken(f"id: {row['id']!r} must be a text of letters, digits and any of _ - . : / @ + #")
-    if problem := schema.problem({name: value for name, value in row.items() if name != "id"}):
+    if problem := problem_of(row, task):
         raise broken(problem)
-    if task.labels and row[task.label] not in task.labels:
-        raise broken(f"{task.label}: {row[task.label]!r} is not one of {', '.join(map(str, task.labels))}")
     return row
 
 
+def problem_of(row: Mapping[str, Any], task: Task) -> str:
+    """`field: what is wrong` of the first rule that a row of `task` breaks; empty where it breaks none."""
+    schema = schema_of(task)
+    needed = ["id", *([task.label] if task.label else []), *(name for name in task.inputs if name in schema.required)]
+    if missing := [name for name in needed if name not in row]:
+        return f"{missing[0]}: missing; a row has {', '.join(sorted({*needed, *schema.required}))}"
+    if not (isinstance(row["id"], str) and re.fullmatch(r"[\w.:/@+#-]+", row["id"])):
+        return f"id: {row['id']!r} must be a text of letters, digits and any of _ - . : / @ + #"
+    if problem := schema.problem({name: value for name, value in row.items() if name != "id"}):
+        return problem
+    if task.labels and row[task.label] not in task.labels:
+        return f"{task.label}: {row[task.label]!r} is not one of {', '.join(map(str, task.labels))}"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
-class _Schema:
+class Schema:
     """What the fields of a task's rows must be."""
 
     required: tuple[str, ...]
     check: Callable[[Mapping[str, Any]], object]
     """Raises `ValidationError` for a row that is not as it must be."""
+
+    types: Mapping[str, Any]
+    """Every field that is declared, with its type."""
 
     def problem(self, row: Mapping[str, Any]) -> str:
         """`field: what is wrong`, of the first field that is not as it must be; empty where there is none."""
@@ -173,20 +183,23 @@ class _Schema:
 
 
 @functools.cache
-def _schema_of(row: type[BaseModel] | None, inputs: tuple[str, ...]) -> _Schema:
+def _schema_of(row: type[BaseModel] | None, inputs: tuple[str, ...]) -> Schema:
     if row is None:
-        return _Schema(inputs, lambda values: None)
+        return Schema(inputs, lambda values: None, {})
     fields = getattr(row, "input_fields", None)
     if fields is None:
         required = tuple(field.alias or name for name, field in row.model_fields.items() if field.is_required())
-        return _Schema(required, lambda values: row.model_validate_json(orjson.dumps(values), strict=True))
+        declared = {field.alias or name: field.annotation for name, field in row.model_fields.items()}
+        return Schema(required, lambda values: row.model_validate_json(orjson.dumps(values), strict=True), declared)
     known = {**fields, **row.output_fields}  # type: ignore[attr-defined]  # a dspy.Signature
     types: dict[str, Any] = {name: (field.annotation, ... if name in fields else None) for name, field in known.items()}
     model: type[BaseModel] = create_model(row.__name__, __config__=ConfigDict(arbitrary_types_allowed=True), **types)
-    return _Schema(tuple(fields), lambda values: model.model_validate_json(orjson.dumps(values), strict=True))
+    declared = {name: field.annotation for name, field in known.items()}
+    return Schema(tuple(fields), lambda values: model.model_validate_json(orjson.dumps(values), strict=True), declared)
 
 
-def _schema(task: Task) -> _Schema:
+def schema_of(task: Task) -> Schema:
+    """What the fields of the task's rows must be."""
     return _schema_of(task.row, task.inputs)
 
 
