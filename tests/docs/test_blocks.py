@@ -11,7 +11,9 @@ import tomllib
 
 import pytest
 import yaml
+from distillgate.collect.selection import Selection
 from distillgate.config import load_config
+from distillgate.parsing import parse
 from distillgate.results import gates
 from distillgate.stages import STAGES
 from distillgate.stages.optimize import NONE, OPTIMIZERS, SAVED
@@ -62,7 +64,8 @@ def test_its_python_compiles(block):
 @pytest.mark.parametrize("block", every("toml"), ids=str)
 def test_its_settings_are_valid(tmp_path, monkeypatch, block):
     monkeypatch.delenv("DISTILLGATE_PROFILE", raising=False)
-    profiles = list(tomllib.loads(block.text)["tool"]["distillgate"]["profiles"])
+    table = tomllib.loads(block.text)["tool"]["distillgate"]
+    profiles = list(table.get("profiles", ["mine"]))
     whole = re.search(r"^\[tool\.distillgate\]", block.text, re.MULTILINE)
     (tmp_path / "pyproject.toml").write_text(
         block.text if whole else BASE.format(profile=profiles[0]) + block.text, "utf-8"
@@ -71,6 +74,7 @@ def test_its_settings_are_valid(tmp_path, monkeypatch, block):
         config = load_config(tmp_path, profile)
         assert config.profile.models["teacher"].model
         gates.check(config, lambda: ("total_right",))
+    parse(Selection, table.get("collect", {}), "tool.distillgate.collect")
 
 
 @pytest.mark.parametrize("block", every("yaml"), ids=str)
