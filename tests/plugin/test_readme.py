@@ -57,7 +57,7 @@ def test_a_stage_of_its_own_is_a_fixture(tickets):
 def add(folder, page, old=""):
     """Add the settings of another page, in place of what matches `old`."""
     path = folder / "pyproject.toml"
-    (more,) = blocks(page, "toml")
+    more, *_ = blocks(page, "toml")
     kept = re.sub(old, "", path.read_text("utf-8"), flags=re.MULTILINE) if old else path.read_text("utf-8")
     path.write_text(kept + more.text, "utf-8")
 
