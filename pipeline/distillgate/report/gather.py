@@ -243,7 +243,7 @@ def _place(root: Path, path: Path, folder: Path) -> Place:
 
 def _commit(root: Path) -> Place | None:
     """The project's folder at the commit where GitHub runs this; None elsewhere."""
-    address = on_github(root, "").replace("/blob/", "/tree/", 1).removesuffix("/.")
+    address = on_github(root, "").replace("/blob/", "/tree/", 1).rstrip("/.")
     return Place(os.environ["GITHUB_SHA"][:7], address) if address else None
 
 

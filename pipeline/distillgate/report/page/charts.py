@@ -57,7 +57,7 @@ def frontier(run: Run) -> Chart | None:
         axes.set_xlabel(f"US dollars {PER_1000}")
         axes.set_ylabel(run.quality)
         axes.margins(0.15)
-        axes.legend(fontsize=7.5, loc="best")
+        axes.figure.legend(fontsize=7.5, loc="outside upper left", ncols=2)
 
     named, title = ", ".join(map(run.title, best)), f"{run.quality.capitalize()} against cost"
     caption = f"{title} of each stage, with 95 % intervals. Unbeaten at both: {named}."
