@@ -6,9 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from distillgate.calls import Call
 from distillgate.config import Gate
 from distillgate.money.ledger import Economics
-from distillgate.report.run import Place, Prompt, Run
+from distillgate.report.run import Conversation, Place, Prompt, Run
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard
 from distillgate.results.verdicts import Verdict
@@ -48,9 +49,27 @@ def made_up(items: int = 240, hostile: str = "", least: float = 0.9) -> Run:
         plain=(Prompt("classify.predict", plain, ()),),
         optimized=(Prompt("classify.predict", f"Read twice. {plain} Be brief.{hostile}", (demonstration,) * 3),),
         losses=tuple((step, 2.4 / (1 + step / 20)) for step in range(5, 135, 5)),
-        places={"distilled": {name: Place(f"tapes/distilled.jsonl:{n}", f"d#L{n}") for n, name in enumerate(rows)}},
+        conversations={stage: _conversations(cards[stage], rows, hostile) for stage in ("optimized", "distilled")},
+        sources={stage: Place(f"tapes/{stage}.jsonl", f"../tapes/{stage}.jsonl") for stage in STAGES},
         headers={stage: {"models": [f"openai/{stage}{hostile}"], "versions": {"dspy": "3.4.1"}} for stage in STAGES},
     )  # fmt: skip
+
+
+def _conversations(
+    card: Scorecard, rows: Mapping[str, Mapping[str, Any]], hostile: str
+) -> dict[str, list[Conversation]]:
+    before = (("system", f"Your input field is `article`.{hostile}"), ("user", "An example."), ("assistant", "health"))
+    return {
+        one.id: [
+            Conversation(
+                Call(card.model, one.prompt_tokens, one.completion_tokens, one.seconds, 2 - one.alone, 40, one.id),
+                (*before, ("user", f"[[ ## article ## ]]\n{rows[one.id]['article']}")),
+                f"[[ ## category ## ]]\n{one.answer}{hostile}",
+                line,
+            )
+        ]
+        for line, one in enumerate(card.items, start=2)
+    }  # fmt: skip
 
 
 def item(name: str, correct: bool | None, **changed: Any) -> ItemResult:

@@ -16,7 +16,8 @@ from tests.reports import HOSTILE, made_up
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--disable-background-networking", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
+    "--no-first-run",
 )  # fmt: skip
 
 
@@ -36,9 +37,13 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
-    """Name → address: a usual run, one full of markup that nobody should believe, one of 10,000 items."""
+    """Name → address: a usual run, one that misses a gate, one full of hostile markup, one of 10,000 items."""
     folder = tmp_path_factory.mktemp("pages")
-    for name, run in {"usual": made_up(240), "hostile": made_up(240, HOSTILE), "large": made_up(10_000)}.items():
+    runs = {
+        "usual": made_up(240), "missed": made_up(240, least=1.02), "hostile": made_up(240, HOSTILE),
+        "large": made_up(10_000),
+    }  # fmt: skip
+    for name, run in runs.items():
         (folder / f"{name}.html").write_text(render(run), "utf-8")
     return lambda name: (folder / f"{name}.html").as_uri()
 
@@ -68,19 +73,30 @@ class Opened:
     def complaints(self):
         return [entry["message"] for entry in self.browser.get_log("browser")]
 
+    @property
+    def fragment(self):
+        return self.js("return location.hash")
+
+    def open(self, view):
+        """One view of the opened item, else of the first."""
+        self.js("if (!document.getElementById('detail')) document.querySelector('#item-table .open').click()")
+        self.js(f"document.getElementById('tab-{view}').click()")
+
     def search(self, words):
-        self._change("search", words, "input")
+        self.change("search", words, "input")
 
     def choose(self, name, value):
-        self._change(f"filter-{name}", value, "change")
+        self.change(f"filter-{name}", value, "change")
 
-    def _change(self, field, value, event):
+    def change(self, field, value, event):
         set_it = "const f = document.getElementById(arguments[0]); f.value = arguments[1];"
         self.js(f"{set_it} f.dispatchEvent(new Event(arguments[2]))", field, value, event)
 
     @property
     def rows(self):
-        return self.js("return [...document.querySelectorAll('#item-table tbody tr')].map(row => row.innerText)")
+        return self.js(
+            "return [...document.querySelectorAll('#item-table > tbody > tr:not(.detail)')].map(row => row.innerText)"
+        )
 
     @property
     def found(self):

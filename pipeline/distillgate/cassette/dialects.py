@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -89,6 +89,49 @@ def _usage(used: Mapping[str, Any]) -> Tokens:
 def completes(method: str, body: Any) -> bool:
     """Whether a request asks for a completion."""
     return method == "POST" and isinstance(body, dict) and bool(conversation(body))
+
+
+def messages(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(role, text) of each message of a request, a system prompt first; what is no text is JSON."""
+    system = body.get("system") or _table(body, "systemInstruction").get("parts")
+    told = [("system", _text(system))] if system else []
+    for message in filter(_is_table, body.get(conversation(body)) or ()):
+        content = message.get("content", message.get("parts"))
+        text = "\n".join(filter(None, [_text(content), *map(_text, message.get("tool_calls") or ())]))
+        told.append((str(message.get("role", "user")), text))
+    return told
+
+
+def said(body: Any) -> str:
+    """The text of an answer, as it came; of one without, its JSON."""
+    if not isinstance(body, dict):
+        return _text(body)
+    if isinstance(body.get("text"), str):
+        return str(body["text"])
+    answers = [choice.get("message", choice) for choice in filter(_is_table, body.get("choices") or ())]
+    answers += [_table(one, "content") for one in filter(_is_table, body.get("candidates") or ())]
+    if not answers and "content" not in body:
+        return _text(body)
+    parts = [
+        part
+        for answer in answers or [body]
+        for part in (answer.get("content", answer.get("parts")), answer.get("tool_calls"))
+    ]
+    return "\n".join(filter(None, map(_text, parts)))
+
+
+def _is_table(value: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _text(content: Any) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list):
+        return "\n".join(map(_text, content))
+    if isinstance(content, dict) and isinstance(content.get("text"), str):
+        return str(content["text"])
+    return orjson.dumps(content).decode()
 
 
 def embeds(path: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,26 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
         BrokenTapeError: a line is not what a tape holds; names it.
     """
     header = _provenance(_marks(path, lines))
+    interactions, turns = list[Interaction](), list[tuple[str, int]]()
+    for _, key, turn, interaction in _numbered(path, lines):
+        interactions.append(interaction)
+        turns.append((key, turn))
+    return Recording(header, _in_turn(interactions, turns))
+
+
+def numbered(path: Path) -> Iterator[tuple[int, Interaction]]:
+    """A tape's interactions in the order of the file, each with the number of its line, from 1.
+
+    Raises:
+        BrokenTapeError, CassetteError: as `read`, whatever the file's digest.
+    """
+    lines = whole_lines(path, _contents(path))
+    _marks(path, lines)
+    return ((number, interaction) for number, _, _, interaction in _numbered(path, lines))
+
+
+def _numbered(path: Path, lines: list[bytes]) -> Iterator[tuple[int, str, int, Interaction]]:
+    """(line, key, which of the answers to equal requests, interaction)."""
     texts: dict[str, str] = {}
     parsed: list[tuple[int, dict[str, Any]]] = []
     for number, raw in enumerate(lines[1:], start=2):
@@ -150,14 +170,12 @@ def decode(path: Path, lines: list[bytes]) -> Recording:
                 parsed.append((number, line))
         except (KeyError, TypeError) as error:
             raise _no_line(path, number, error) from error
-    known, interactions, turns = Texts(texts), list[Interaction](), list[tuple[str, int]]()
+    known = Texts(texts)
     for number, line in parsed:
         try:
-            turns.append((line["key"], int(line.get("n", 0))))
-            interactions.append(interaction_in(line, known))
+            yield number, line["key"], int(line.get("n", 0)), interaction_in(line, known)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise _no_line(path, number, error) from error
-    return Recording(header, _in_turn(interactions, turns))
 
 
 def header_line(marks: dict[str, Any]) -> bytes:

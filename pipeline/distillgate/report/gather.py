@@ -16,6 +16,7 @@ from distillgate.errors import BaselineError, GitError, NotMeasuredError
 from distillgate.git import Repository
 from distillgate.money.ledger import card_cost_per_1000
 from distillgate.report.board import board_of
+from distillgate.report.conversations import conversations
 from distillgate.report.history import Point, history
 from distillgate.report.moved import moved
 from distillgate.report.run import Place, Prompt, Run, pictured
@@ -127,6 +128,12 @@ def gathered(
     sources = [source for source in (graph[teacher].asks_with if teacher else ()) if source]
     optimized, notes = _saved(lifecycle.artefacts / f"{sources[0]}.json") if sources else ((), ())
     training = _training(lifecycle)
+    root, live = lifecycle.config.root, lifecycle.recordings.live
+    recorded = {
+        stage: lifecycle.recordings.path(stage)
+        for stage in graph.taped
+        if stage in run.scorecards and stage not in live
+    }
     return dataclasses.replace(
         run,
         plain=prompts(lifecycle.plain or lifecycle.written().dump_state()),
@@ -134,6 +141,9 @@ def gathered(
         notes=notes,
         losses=tuple((step, loss) for step, loss in training.losses if math.isfinite(loss)) if training else (),
         places={card.stage: places(lifecycle, card.stage, folder) for card in run.pair},
+        conversations={card.stage: conversations(recorded[card.stage]) for card in run.pair if card.stage in recorded},
+        sources={stage: _place(root, path, folder) for stage, path in recorded.items()},
+        commit=_commit(root),
         headers={stage: lifecycle.headers[stage] for stage in graph if stage in lifecycle.headers},
         history=_history(lifecycle),
     )
@@ -186,11 +196,10 @@ def places(lifecycle: Lifecycle, stage: str, folder: Path) -> dict[str, Place]:
 
     Links lead to the file at the commit where GitHub runs this, else from `folder` to the file on this disk.
     """
-    path, root = lifecycle.recordings.path(stage), lifecycle.config.root
-    shown = path.relative_to(root).as_posix() if root in path.parents else path.name
-    address = on_github(root, shown) or _beside(path, folder)
+    path = lifecycle.recordings.path(stage)
+    file = _place(lifecycle.config.root, path, folder)
     lines = taped(path, "program")
-    return {item: Place(f"{shown}:{first}", f"{address}#L{first}") for item, (first, *_) in lines.items()}
+    return {item: Place(f"{file.label}:{first}", f"{file.address}#L{first}") for item, (first, *_) in lines.items()}
 
 
 def taped(path: Path, purpose: str = "") -> dict[str, list[int]]:
@@ -224,6 +233,18 @@ def on_github(root: Path, shown: str) -> str:
     except (GitError, ValueError):  # a checkout without git
         whole = shown
     return f"{server}/{quote(repository)}/blob/{quote(commit)}/{quote(whole)}"
+
+
+def _place(root: Path, path: Path, folder: Path) -> Place:
+    """A file, for a page in a folder."""
+    shown = path.relative_to(root).as_posix() if root in path.parents else path.name
+    return Place(shown, on_github(root, shown) or _beside(path, folder))
+
+
+def _commit(root: Path) -> Place | None:
+    """The project's folder at the commit where GitHub runs this; None elsewhere."""
+    address = on_github(root, "").replace("/blob/", "/tree/", 1).rstrip("/.")
+    return Place(os.environ["GITHUB_SHA"][:7], address) if address else None
 
 
 def _beside(path: Path, folder: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from distillgate.calls import Call
 from distillgate.report.moved import Moved
 from distillgate.results.comparison import Comparison
 from distillgate.results.numbers import percent, span
@@ -31,13 +32,28 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a recorded call can be read."""
+    """Where something can be read."""
 
     label: str
-    """Cassette and line: `cassettes/news/local/student.jsonl:17`."""
+    """A file, as its path in the project: `cassettes/news/local/student.jsonl`; a commit's first digits."""
 
     address: str
     """A link to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One recorded call of an item: what was asked, what was answered, what it took."""
+
+    call: Call
+    messages: tuple[tuple[str, str], ...]
+    """(role, text) of each message."""
+
+    answer: str
+    """As it came."""
+
+    line: int
+    """Of the stage's tape, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,16 @@ class Run:
     """(step, training loss) of the fine-tuning."""
 
     places: Mapping[str, Mapping[str, Place]] = field(default_factory=dict)
-    """Stage → item id → where its recorded call lies."""
+    """Stage → item id → where its first recorded call lies."""
+
+    conversations: Mapping[str, Mapping[str, Sequence[Conversation]]] = field(default_factory=dict)
+    """Stage → item id → its recorded calls in the order of the tape."""
+
+    sources: Mapping[str, Place] = field(default_factory=dict)
+    """Stage → its tape."""
+
+    commit: Place | None = None
+    """Of the repository at GitHub, where GitHub runs this."""
 
     history: tuple[Point, ...] = ()
     """What was accepted so far, the oldest first."""
@@ -209,4 +234,4 @@ def decide(
 def uncertain(verdicts: Sequence[Verdict]) -> str:
     """Of gates that hold, how many do not surely, and how many items would decide; empty where all surely do."""
     needed = [items for verdict in verdicts if (items := verdict.needed) is not None and items > verdict.n]
-    return f", {len(needed)} not certainly: about {max(needed):,} items would decide" if needed else ""
+    return f", {len(needed)} not certain: about {max(needed):,} items would decide" if needed else ""

@@ -5,10 +5,12 @@ from distillgate.cassette.dialects import (
     Tokens,
     completes,
     cut_off,
+    messages,
     model_of,
     most_tokens,
     rebuilt,
     reduced,
+    said,
     temperature,
     tokens,
 )
@@ -219,3 +221,58 @@ def test_a_recording_gives_its_caller_what_a_replay_gives(path):
         came = httpx.post(f"{running.url}/chat/completions", json=asked)
     with replaying(path, ""):
         assert httpx.post("http://nowhere.invalid/v1/chat/completions", json=asked).content == came.content
+
+
+ANTHROPIC_ASKED = {
+    "system": [{"type": "text", "text": "Be brief."}],
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello."}]}],
+}
+GEMINI_ASKED = {
+    "systemInstruction": {"parts": [{"text": "Be brief."}]},
+    "contents": [{"role": "user", "parts": [{"text": "Hello."}]}],
+}
+TOOL = {"id": "1", "function": {"name": "look", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param(
+            {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello."}]},
+            [("system", "Be brief."), ("user", "Hello.")],
+            id="openai",
+        ),
+        pytest.param(ANTHROPIC_ASKED, [("system", "Be brief."), ("user", "Hello.")], id="anthropic"),
+        pytest.param(GEMINI_ASKED, [("system", "Be brief."), ("user", "Hello.")], id="gemini"),
+        pytest.param(
+            {"messages": [{"role": "assistant", "content": None, "tool_calls": [TOOL]}]},
+            [("assistant", '{"id":"1","function":{"name":"look","arguments":"{}"}}')],
+            id="a-tool-is-called",
+        ),
+        pytest.param(
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
+            [("user", '{"type":"image_url","image_url":{"url":"data:,"}}')],
+            id="an-image",
+        ),
+        pytest.param({"input": "text to embed"}, [], id="no-conversation"),
+    ],
+)
+def test_what_was_asked_is_told_message_by_message(body, told):
+    assert messages(body) == told
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        pytest.param({"choices": [{"message": {"content": "Hello."}}]}, "Hello.", id="openai"),
+        pytest.param({"content": [{"type": "text", "text": "Hello."}], "role": "assistant"}, "Hello.", id="anthropic"),
+        pytest.param({"candidates": [{"content": {"parts": [{"text": "Hello."}]}}]}, "Hello.", id="gemini"),
+        pytest.param(
+            {"choices": [{"message": {"content": None, "tool_calls": [{"id": "1"}]}}]}, '{"id":"1"}', id="tool"
+        ),
+        pytest.param({"text": "data: [DONE]"}, "data: [DONE]", id="a-stream-as-it-came"),
+        pytest.param({"unknown": 1}, '{"unknown":1}', id="of-another-form"),
+    ],
+)
+def test_what_was_answered_is_told_as_it_came(body, text):
+    assert said(body) == text

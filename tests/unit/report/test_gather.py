@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 from distillgate.config import load_config
+from distillgate.report.conversations import conversations
 from distillgate.report.gather import NOT_ASKED, gathered, measured, prompts, summarised
 from distillgate.report.markdown import as_markdown
+from distillgate.report.run import Place
 from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
 from distillgate.run.lifecycle import Lifecycle
@@ -53,23 +55,37 @@ def test_answers_come_with_all_their_fields(run):
             assert set(item.outputs) == {"reasoning", "category", "entities", "summary"}
 
 
-def test_every_item_leads_to_its_line_of_the_tape(replayed_lifecycle, run):
+def test_every_item_has_its_calls_and_leads_to_their_lines_of_the_tape(replayed_lifecycle, run):
     for card in run.pair:
+        name = f"cassettes/news/loopback/{card.stage}.jsonl"
+        assert run.sources[card.stage] == Place(name, f"../{name}")
         lines = replayed_lifecycle.recordings.path(card.stage).read_text("utf-8").splitlines()
         for item in card.items:
-            place = run.places[card.stage][item.id]
-            name, _, line = place.label.rpartition(":")
-            assert name == f"cassettes/news/loopback/{card.stage}.jsonl"
-            assert run.rows[item.id]["article"][:40] in lines[int(line) - 1]
-            assert place.address == f"../{name}#L{line}"
+            calls = run.conversations[card.stage][item.id]
+            assert len(calls) == item.calls
+            assert sum(one.call.prompt_tokens for one in calls) == item.prompt_tokens
+            assert sum(one.call.seconds for one in calls) == pytest.approx(item.seconds)
+            for one in calls:
+                assert f'"item":"{item.id}"' in lines[one.line - 1]
+                assert one.messages[0][0] == "system"
+                assert run.rows[item.id]["article"] in one.messages[-1][1]
+                assert "[[ ## " in one.answer
 
 
-def test_at_github_a_line_is_linked_at_its_commit(replayed_lifecycle, monkeypatch):
-    for name, value in {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "SHA": "c0ffee"}.items():
+def test_a_tape_that_is_absent_or_damaged_has_no_calls(tmp_path):
+    assert conversations(tmp_path / "none.jsonl") == {}
+    (tmp_path / "broken.jsonl").write_bytes(b"{}\n")
+    assert conversations(tmp_path / "broken.jsonl") == {}
+
+
+def test_at_github_files_are_linked_at_their_commit(replayed_lifecycle, monkeypatch):
+    root = replayed_lifecycle.config.root
+    for name, value in {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "SHA": "c0ffee1234"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    run = gathered(replayed_lifecycle, {}, replayed_lifecycle.config.root)
-    place = next(iter(run.places["distilled"].values()))
-    assert place.address.startswith("https://github.com/a/b/blob/c0ffee/cassettes/news/loopback/distilled.jsonl#L")
+    run = gathered(replayed_lifecycle, {}, root)
+    path = "cassettes/news/loopback/distilled.jsonl"
+    assert run.sources["distilled"].address == f"https://github.com/a/b/blob/c0ffee1234/{path}"
+    assert run.commit == Place("c0ffee1", "https://github.com/a/b/tree/c0ffee1234")
 
 
 def test_at_github_the_jobs_summary_links_each_item_to_its_recorded_call(replayed_lifecycle, monkeypatch):

@@ -5,23 +5,30 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import parse_qsl
 
 import pytest
 
 pytest.importorskip("matplotlib", reason="the page's plots come with the extra 'report'")
 pytest.importorskip("jinja2", reason="the page's templates come with the extra 'report'")
+from distillgate.config import Gate
 from distillgate.errors import MissingExtraError
 from distillgate.money.ledger import Economics
-from distillgate.report.page import render
+from distillgate.report import page as page_module
+from distillgate.report.page import render, sections
+from distillgate.report.page.bullets import bullet, tally
+from distillgate.report.page.facets import facets
+from distillgate.report.page.sections import judged
 from distillgate.report.page.svg import look_of
-from distillgate.report.run import Run
+from distillgate.report.run import Place, Run
 from distillgate.results.comparison import Comparison
+from distillgate.results.verdicts import Verdict
 from distillgate.secrets import known as environment
 from distillgate.stages.spec import Graph, Stage
 
 from tests.reports import GRAPH, HOSTILE, made_up
 
-SECTIONS = ("gates", "stages", "plots", "confusion", "prompt", "items", "provenance")
+SECTIONS = ("gates", "stages", "saving", "plots", "slices", "confusion", "prompt", "items", "provenance")
 PLOTS = {
     "Accuracy against cost", "Retention", "Accuracy by difficulty", "Latency", "Cost over items", "Fine-tuning loss",
 }  # fmt: skip
@@ -58,8 +65,24 @@ class Seen(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
     @property
+    def data(self):
+        return json.loads(self.scripts[0])
+
+    @property
     def items(self):
-        return json.loads(self.scripts[0])["items"]
+        """With texts and facets as people see them."""
+        data = self.data
+
+        def whole(value):
+            if isinstance(value, dict):
+                return {
+                    name: whole(child) if name not in ("facets", "numbers") else child for name, child in value.items()
+                }
+            if isinstance(value, list) and value and all(type(one) is int for one in value):
+                return "\n".join(data["lines"][place] for place in value)
+            return [whole(child) for child in value] if isinstance(value, list) else value
+
+        return [{**whole(item), "outcome": data["facets"][0][2][item["facets"][0]]} for item in data["items"]]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +123,7 @@ def test_its_policy_allows_its_own_script_and_no_request(seen):
 def test_the_verdict_comes_first(seen):
     order = [attributes.get("id") for tag, attributes in seen.elements if tag in ("h1", "section")]
     assert order == [None, *SECTIONS]
-    assert seen.text.index("Not decided: 1 of 4 gates not measured") < seen.text.index("Retention")
+    assert seen.text.index("Not decided: 1 of 4 gates not measured") < seen.text.index("95.0 %")
 
 
 def test_every_plot_says_in_words_what_it_shows(seen):
@@ -130,7 +153,8 @@ def test_an_item_has_both_answers_with_all_their_fields_and_its_recording(seen):
     item = next(item for item in seen.items if item["outcome"] == "both right")
     for answer in item["answers"]:
         assert [name for name, _ in answer["fields"]] == ["reasoning", "category", "entities", "summary"]
-    assert item["answers"][1]["place"][0].startswith("tapes/distilled.jsonl:")
+    assert seen.data["tapes"][1] == ["tapes/distilled.jsonl", "../tapes/distilled.jsonl"]
+    assert [call["line"] for call in item["answers"][1]["calls"]] == [int(item["id"][-5:]) + 2]
     assert item["inputs"][0][0] == "article"
 
 
@@ -245,9 +269,160 @@ def test_graded_answers_show_their_scores_and_have_no_confusion():
     seen = Seen(render(replace(run, scorecards=cards, comparison=compared, metric_costs={"distilled": 0.4})))
     assert {item["outcome"] for item in seen.items} == {"lost", "gained", "as good"}
     assert {answer["verdict"] for answer in seen.items[0]["answers"]} == {"score 0.75", "score 0.50"}
-    assert "Graded answers have no labels to confuse" in seen.text
+    assert not {one.get("id") for one in seen.every("section")} & {"confusion", "slices"}
     assert "Score against cost" in seen.text
     assert "The metric's own calls cost, per 1,000 items and not counted above: distilled student: $0.40" in seen.text
+
+
+def test_a_call_is_told_from_its_system_prompt_to_its_answer(seen):
+    item = next(item for item in seen.items if item["outcome"] == "both right")
+    (call,) = item["answers"][1]["calls"]
+    assert [role for role, _ in seen.data["prompts"][call["prompt"]]] == ["system", "user", "assistant"]
+    ((role, question),) = call["asked"]
+    assert role == "user"
+    assert question == f"[[ ## article ## ]]\n{item['inputs'][0][1]}"
+    assert call["answer"].startswith("[[ ## category ## ]]\n")
+    told = dict(call["told"])
+    assert told["tokens"] == "540 (40 cached) in, 90 out"
+    assert told["model"] == "openai/distilled"
+
+
+def test_what_all_calls_have_in_common_is_stored_once(seen):
+    assert len(seen.data["prompts"]) == 1
+    lines = seen.data["lines"]
+    assert len(lines) == len(set(lines))
+
+
+def with_retention(value, limits, **bound):
+    run = made_up(240)
+    measured = {"value": value, "limits": limits, "gate": Gate("retention", 0.9, **bound)}
+    verdicts = tuple(replace(one, **measured) if one.gate.name == "retention" else one for one in run.verdicts)
+    return replace(run, verdicts=verdicts, unmeasured={})
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "bound", "state", "said", "told"),
+    [
+        pytest.param(0.97, (0.94, 0.99), {}, "yes", "holds", "3 of 3 hold", id="holds"),
+        pytest.param(
+            0.91, (0.88, 0.94), {}, "open", "holds, not certain",
+            "3 of 3 hold, 1 not certain: about 2,160 items would decide", id="not-certain",
+        ),
+        pytest.param(
+            0.91, (0.88, 0.94), {"sure": True}, "open", "too few items",
+            "3 of 3 hold, 1 not certain: about 2,160 items would decide", id="underpowered",
+        ),
+        pytest.param(0.85, (0.82, 0.88), {}, "no", "missed", "2 of 3 hold", id="missed"),
+    ],
+)  # fmt: skip
+def test_a_gate_has_the_colour_of_its_state(value, limits, bound, state, said, told):
+    run = with_retention(value, limits, **bound)
+    gate = next(one for one in judged(run) if one.name == "retention")
+    assert (gate.state, gate.said) == (state, said)
+    assert tally(judged(run)) == told
+    seen = Seen(render(run))
+    cards = [one["class"] for tag, one in seen.elements if tag == "li" and "class" in one]
+    assert cards == sorted(cards, key=("no", "open", "yes").index)
+    assert cards.count(state) == (3 if state == "yes" else 1)
+
+
+def test_a_gate_that_does_not_hold_is_open_and_one_that_holds_is_folded():
+    seen = Seen(render(with_retention(0.85, (0.82, 0.88))))
+    story = next(attributes for tag, attributes in seen.elements if tag == "details")
+    assert "open" in story
+    assert "next: distil from more data" in seen.text
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "minimum", "maximum"),
+    [
+        pytest.param(0.97, (0.94, 0.99), 0.9, None, id="above a minimum"),
+        pytest.param(0.004, (0.001, 0.023), None, 0.01, id="below a maximum"),
+        pytest.param(-0.02, (-0.05, 0.01), -0.03, None, id="a margin below nought"),
+        pytest.param(5.5, None, 5, None, id="a ratio without an interval"),
+        pytest.param(0.9, (0.9, 0.9), 0.9, None, id="all the same"),
+        pytest.param(0.0, None, 0.0, None, id="all nought"),
+        pytest.param(0.5, (0.4, 0.6), 0.3, 0.7, id="between two bounds"),
+    ],
+)
+def test_a_bar_keeps_the_order_of_its_numbers(value, limits, minimum, maximum):
+    bar = bullet(Verdict(Gate("any", minimum, maximum), value, 10, "", limits))
+    ends = limits or ()
+    bounds = [bound for bound in (minimum, maximum) if bound is not None]
+    numbers = [value, *ends, *bounds]
+    places = [bar.value, *(bar.limits or ()), *(place for place, _ in bar.bounds)]
+    assert all(0 <= place <= 100 for place in places)
+    for one, here in zip(numbers, places, strict=True):
+        for other, there in zip(numbers, places, strict=True):
+            assert (one < other) == (here < there)
+    low, high = bar.allowed
+    assert (low <= bar.value <= high) is (Verdict(Gate("any", minimum, maximum), value, 10, "").state == "holds")
+
+
+def test_a_gate_whose_value_is_no_number_has_no_bar():
+    assert bullet(Verdict(Gate("retention", 0.9), float("nan"), 0, "-")) is None
+
+
+def test_cells_of_a_matrix_lead_to_as_many_items_as_they_count(seen):
+    data = seen.data
+    names = [name for name, _, _ in data["facets"]]
+    cells = [one for one in seen.every("a") if one["href"].startswith("#expected=")]
+    assert len(cells) > 12
+    for cell in cells:
+        wanted = dict(parse_qsl(cell["href"].removeprefix("#")))
+        chosen = [(at := names.index(name), data["facets"][at][2].index(one)) for name, one in wanted.items()]
+        found = [item for item in data["items"] if all(item["facets"][at] == place for at, place in chosen)]
+        assert cell["aria-label"].startswith(f"{len(found)} of ")
+
+
+def test_items_can_be_sliced_by_what_no_task_named():
+    run = made_up(240)
+    rows = {
+        name: row | {"source": "wire" if place % 3 else "desk"} for place, (name, row) in enumerate(run.rows.items())
+    }
+    found = {facet.name: facet for facet in facets(replace(run, rows=rows))}
+    assert list(found)[:4] == ["outcome", "expected", "answer-0", "answer-1"]
+    assert found["row-source"].ordered == ("desk", "wire")
+    assert "row-category" not in found  # it is the expected label
+    assert all(len(facet.values) == 240 and set(facet.values) == set(facet.ordered) for facet in found.values())
+
+
+def test_lengths_fall_into_quarters_that_hold_them():
+    run = made_up(240)
+    rows = {name: row | {"article": "word " * (1 + place % 40)} for place, (name, row) in enumerate(run.rows.items())}
+    lengths = next(facet for facet in facets(replace(run, rows=rows)) if facet.name == "length-article")
+    assert len(lengths.ordered) == 4
+    for place, shown in enumerate(lengths.values):
+        low, _, high = shown.partition(" to ")
+        assert int(low) <= 1 + place % 40 <= int(high)
+    assert all(lengths.values.count(one) == 60 for one in lengths.ordered)
+
+
+def test_a_section_is_one_function_and_its_template(monkeypatch):
+    monkeypatch.setattr(sections, "SECTIONS", dict(sections.SECTIONS))
+    own = page_module._asset
+    monkeypatch.setattr(page_module, "_asset", lambda name: "{{ words }}" if name == "leaders.html" else own(name))
+    page_module._templates.cache_clear()
+
+    @sections.section("Leaderboard of students", "Leaders")
+    def leaders(run):
+        return {"words": "first of all"}
+
+    seen = Seen(render(made_up(12)))
+    page_module._templates.cache_clear()
+    assert {"href": "#leaders"} in seen.every("a")
+    assert "Leaderboard of students" in seen.text
+    assert "first of all" in seen.text
+
+
+def test_at_github_the_page_names_the_commit():
+    seen = Seen(render(replace(made_up(12), commit=Place("c0ffee1", "https://github.com/a/b/tree/c0ffee1"))))
+    assert {"href": "https://github.com/a/b/tree/c0ffee1"} in seen.every("a")
+
+
+def test_what_a_month_saves_is_there_without_a_script(seen):
+    assert "saved a month $29.40" in seen.text  # 100,000 calls at $0.31 and $0.016 a thousand
+    assert "saved a year $352.80" in seen.text
 
 
 def test_stages_without_end_keep_colours_and_markers_apart():

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from distillgate.errors import MissingExtraError
-from distillgate.report.run import Run
+from distillgate.report.run import Run, uncertain
 from distillgate.secrets.known import scrubbed
 
 if TYPE_CHECKING:
@@ -39,11 +39,35 @@ def render(run: Run) -> str:
         MissingExtraError: Jinja2 or matplotlib is not installed.
     """
     require()
-    from distillgate.report.page.sections import sections
+    from markupsafe import Markup
 
-    style, script = _asset("page.css"), _asset("items.js")
+    from distillgate.report.page.bullets import tally
+    from distillgate.report.page.sections import SECTIONS, deciding, judged
+
+    sections = [
+        (one, Markup(_templates().get_template(f"{one.name}.html").render(run=run, **variables)))  # noqa: S704
+        for one in SECTIONS.values()
+        if (variables := one.variables(run)) is not None
+    ]
+    shown = [one.name for one, _ in sections]
+    unsure = uncertain(run.verdicts) if run.decision.state == "yes" else ""
+    style, script = (_assets(["page", *shown], kind) for kind in ("css", "js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _templates().get_template("page.html").render(style=style, script=script, digest=digest, **sections(run))
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            run=run,
+            sections=sections,
+            headline=run.decision.headline.removesuffix(unsure),
+            unsure=unsure.removeprefix(", "),
+            figures=list(deciding(run)),
+            tally=tally(judged(run)),
+            style=style,
+            script=script,
+            digest=digest,
+        )
+    )
 
 
 @cache
@@ -63,6 +87,14 @@ def _templates() -> Environment:
 def _clean(value: Any) -> Any:
     """Secrets are replaced before a text is escaped, because afterwards it may read differently."""
     return scrubbed(value) if type(value) is str else value
+
+
+def _assets(names: list[str], kind: str) -> str:
+    """The styles or scripts of these parts, as far as they have one of their own."""
+    there = [
+        f"{name}.{kind}" for name in names if (resources.files(__name__) / "templates" / f"{name}.{kind}").is_file()
+    ]
+    return "\n".join(map(_asset, there))
 
 
 def _asset(name: str) -> str:

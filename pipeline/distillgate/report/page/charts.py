@@ -57,7 +57,7 @@ def frontier(run: Run) -> Chart | None:
         axes.set_xlabel(f"US dollars {PER_1000}")
         axes.set_ylabel(run.quality)
         axes.margins(0.15)
-        axes.legend(fontsize=8, loc="best")
+        axes.figure.legend(fontsize=7.5, loc="outside upper left", ncols=2)
 
     named, title = ", ".join(map(run.title, best)), f"{run.quality.capitalize()} against cost"
     caption = f"{title} of each stage, with 95 % intervals. Unbeaten at both: {named}."
@@ -87,7 +87,7 @@ def retention(run: Run) -> Chart | None:
         )
         if gate is not None:
             axes.axvline(gate, color=BOUND, ls="--", label=f"gate: at least {percent(gate, 0)}")
-            axes.figure.legend(fontsize=8, loc="outside upper left")
+            axes.figure.legend(fontsize=7.5, loc="outside upper left")
         axes.axvline(1, color=INK, lw=0.8)
         axes.set_yticks([])
         axes.set_ylim(-1, 1)
@@ -104,7 +104,7 @@ def retention(run: Run) -> Chart | None:
         ("gate", "-" if gate is None else f"≥ {percent(gate)}"),
         ("items", count(compared.n)),
     )
-    svg = drawn("retention", caption, draw, (4.4, 2.1))
+    svg = drawn("retention", caption, draw, (3.5, 2.0))
     return Chart("retention", "Retention", caption, svg, ("", "value"), rows)
 
 
@@ -128,7 +128,7 @@ def by_slice(run: Run, name: str) -> Chart | None:
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
         axes.set_ylabel(run.quality)
-        axes.figure.legend(fontsize=8, loc="outside upper left", ncols=2)
+        axes.figure.legend(fontsize=7.5, loc="outside upper left", ncols=2)
 
     called = name.replace("_", " ")
     title = f"{run.quality.capitalize()} by {called}"
@@ -164,7 +164,7 @@ def latency(run: Run) -> Chart | None:
         axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
         axes.set_xlabel("an item took at most")
         axes.set_ylabel("share of items")
-        axes.figure.legend(fontsize=8, loc="outside upper left", ncols=2)
+        axes.figure.legend(fontsize=7.5, loc="outside upper left", ncols=2)
 
     middle = ", ".join(f"{run.title(card.stage)} {seconds(card.latency.p50)}" for card, _ in timed)
     caption = f"Distribution of the seconds an item took, as recorded, over items that ran alone. Medians: {middle}."
@@ -207,7 +207,7 @@ def break_even(run: Run) -> Chart | None:
         axes.xaxis.set_major_formatter(lambda value, _: magnitude(value))
         axes.yaxis.set_major_formatter(lambda value, _: dollars(value))
         axes.set_xlabel("items")
-        axes.figure.legend(fontsize=8, loc="outside upper left", ncols=1)
+        axes.figure.legend(fontsize=7.5, loc="outside upper left", ncols=1)
 
     after = f"after {count(crossing)} items" if math.isfinite(crossing) else "after no number of items"
     caption = f"Cost over items. The distillation cost {dollars(economics.one_off)} and has paid for itself {after}."
@@ -272,7 +272,7 @@ def trend(run: Run) -> Chart | None:
         axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
         axes.set_xlabel("commit that changed the accepted results")
         axes.set_ylabel(run.quality)
-        axes.figure.legend(fontsize=8, loc="outside upper left", ncols=2)
+        axes.figure.legend(fontsize=7.5, loc="outside upper left", ncols=2)
 
     title = f"Accepted {run.quality} over time"
     caption = f"Accepted {run.quality} of each stage, with 95 % intervals, at the {count(len(points))} last changes."

@@ -1,34 +1,68 @@
-"""Every test item with both answers, as data for the page's script; and which label was taken for which."""
+"""Every test item with both answers and the calls behind them, as data for the page's script."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from markupsafe import Markup
 
-from distillgate.report.page.prompts import fields, shown
-from distillgate.report.run import Run
-from distillgate.results.numbers import count, decimal, percent, seconds
+from distillgate.report.page.facets import ORDER, Facet
+from distillgate.report.page.prompts import fields
+from distillgate.report.run import Conversation, Run
+from distillgate.results.numbers import count, decimal, seconds
 from distillgate.results.scorecard import ItemResult, Scorecard
 from distillgate.secrets.known import scrubbed
 
-ORDER = ("lost", "gained", "both wrong", "wrong", "both right", "right", "as good", "scored")
-NO_LABEL = "another answer"
-UNPARSED = "unparsed"
+
+class Shared:
+    """Texts as numbers of their lines: what prompts, questions and answers have in common is stored once."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.prompts: list[list[list[Any]]] = []
+        """What goes before a question: [role, text] of each message."""
+        self._places: dict[str, int] = {}
+        self._prompts: dict[tuple[tuple[str, str], ...], int] = {}
+
+    def text(self, text: str) -> list[int]:
+        """The places of its lines."""
+        places = []
+        for line in scrubbed(text).split("\n"):
+            if line not in self._places:
+                self._places[line] = len(self.lines)
+                self.lines.append(line)
+            places.append(self._places[line])
+        return places
+
+    def prompt(self, messages: tuple[tuple[str, str], ...]) -> int:
+        """The place of these messages."""
+        if messages not in self._prompts:
+            self._prompts[messages] = len(self.prompts)
+            self.prompts.append([[role, self.text(text)] for role, text in messages])
+        return self._prompts[messages]
+
+    def pairs(self, values: Mapping[str, Any]) -> list[list[Any]]:
+        """[name, text] of each field."""
+        return [[name, self.text(value)] for name, value in fields(values)]
 
 
-def items(run: Run) -> dict[str, Any]:
-    """Players and items, JSON-ready; empty lists where nothing was evaluated."""
-    cards = run.pair
-    count_of = min((card.n for card in cards), default=0)
-    listed = [_item(run, cards, place) for place in range(count_of)]
+def data_of(run: Run, facets: Sequence[Facet]) -> dict[str, Any]:
+    """What the script knows, JSON-ready; items as they flipped, then as they are called."""
+    cards, shared = run.pair, Shared()
+    listed = [
+        _item(run, cards, place, [facet.ordered.index(facet.values[place]) for facet in facets], shared)
+        for place in range(min((card.n for card in cards), default=0))
+    ]
+    outcomes = facets[0].ordered if facets else ()
     return {
         "players": [run.title(card.stage) for card in cards],
-        "items": sorted(listed, key=lambda item: ORDER.index(item["outcome"])),
+        "tapes": [[place.label, place.address] if (place := run.sources.get(card.stage)) else None for card in cards],
+        "facets": [[facet.name, facet.title, facet.ordered] for facet in facets],
+        "items": sorted(listed, key=lambda item: ORDER.index(outcomes[item["facets"][0]])),
+        "prompts": shared.prompts,
+        "lines": shared.lines,
     }
 
 
@@ -40,72 +74,53 @@ def embedded(data: Any) -> Markup:
     return Markup(text)  # noqa: S704  # no sign that HTML knows is left
 
 
-def _item(run: Run, cards: tuple[Scorecard, ...], place: int) -> dict[str, Any]:
+def _item(run: Run, cards: Sequence[Scorecard], place: int, facets: list[int], shared: Shared) -> dict[str, Any]:
     first = cards[0].items[place]
     row = run.rows.get(first.id, {})
-    asked = [[name.replace("_", " "), shown(row[name])] for name in run.inputs if name in row]
-    golden = {name: value for name, value in row.items() if name not in ("id", *first.slices, *run.inputs)}
+    golden = {name: value for name, value in row.items() if name not in ("id", *run.inputs)}
     return {
         "id": first.id,
-        "slices": dict(first.slices),
         "expected": first.expected or first.reference,
-        "outcome": _outcome([card.items[place] for card in cards]),
-        "inputs": asked,
-        "golden": [list(pair) for pair in fields(golden) if pair[1] != (first.expected or first.reference)],
-        "answers": [_answer(run, card, card.items[place]) for card in cards],
+        "facets": facets,
+        "inputs": shared.pairs({name: row[name] for name in run.inputs if name in row}),
+        "golden": shared.pairs(golden),
+        "answers": [_answer(run, card, card.items[place], shared) for card in cards],
     }
 
 
-def _answer(run: Run, card: Scorecard, item: ItemResult) -> dict[str, Any]:
-    link = run.places.get(card.stage, {}).get(item.id)
+def _answer(run: Run, card: Scorecard, item: ItemResult, shared: Shared) -> dict[str, Any]:
+    judged = [f"{name.replace('_', ' ')} {decimal(value)}" for name, value in item.secondary.items()]
+    verdict = "unparsed" if item.parse_failure else "right" if item.correct else "wrong"
     return {
         "answer": item.answer or "unparsed",
         "correct": item.correct,
-        "verdict": f"score {decimal(item.score)}" if item.correct is None else "right" if item.correct else "wrong",
-        "fields": list(map(list, fields(item.outputs))),
+        "parsed": not item.parse_failure,
+        "verdict": f"score {decimal(item.score)}" if item.correct is None else verdict,
+        "scores": ", ".join([f"score {decimal(item.score)}", *judged]),
+        "numbers": [item.score, item.seconds, item.prompt_tokens, item.cached_tokens, item.completion_tokens],
+        "fields": shared.pairs(item.outputs),
         "took": f"{seconds(item.seconds)}, {count(item.prompt_tokens)} + {count(item.completion_tokens)} tokens"
-        + ("" if item.alone else ", not alone"),
-        "place": [link.label, link.address] if link else None,
+        + ("" if item.alone else ", not alone")
+        + (f", {item.decided}" if item.decided else ""),
+        "calls": [_call(one, shared) for one in run.conversations.get(card.stage, {}).get(item.id, ())],
     }
 
 
-def _outcome(answers: list[ItemResult]) -> str:
-    if any(one.correct is None for one in answers):  # graded
-        if len(answers) == 1:
-            return "scored"
-        teacher, student = answers[0].score, answers[1].score
-        return "lost" if student < teacher else "gained" if student > teacher else "as good"
-    if len(answers) == 1:
-        return "right" if answers[0].correct else "wrong"
-    right = bool(answers[0].correct), bool(answers[1].correct)
-    return {(True, True): "both right", (True, False): "lost", (False, True): "gained"}.get(right, "both wrong")
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """One stage's answers against what was expected; a label that nobody expects has no row."""
-
-    title: str
-    answers: tuple[str, ...]
-    rows: list[tuple[str, list[tuple[str, float, bool, str]]]]
-    """(expected label, cells in the order of `answers`); a cell is what it shows, its share of the items of the label
-    (0 to 1), whether it is the right answer, and the cell in a sentence."""
-
-
-def matrix(card: Scorecard, title: str, labels: Sequence[str]) -> Matrix:
-    """Expected labels down, answers across."""
-    counted: Counter[tuple[str, str]] = Counter()
-    for (expected, answer), number in card.confusion.items():
-        counted[expected, answer if answer in labels else NO_LABEL if answer else UNPARSED] += number
-    extra = [name for name in (NO_LABEL, UNPARSED) if any(column == name for _, column in counted)]
-    answers, rows = (*labels, *extra), []
-    for expected in labels:
-        if total := sum(number for (row, _), number in counted.items() if row == expected):
-            rows.append((expected, [_cell(expected, one, counted[expected, one], total) for one in answers]))
-    return Matrix(title, answers, rows)
-
-
-def _cell(expected: str, answer: str, number: int, total: int) -> tuple[str, float, bool, str]:
-    share = number / total
-    words = f"{count(number)} of {count(total)} {expected} items ({percent(share, 0)}): {answer}"
-    return count(number) if number else "·", round(share, 3), expected == answer, words
+def _call(one: Conversation, shared: Shared) -> dict[str, Any]:
+    call, roles = one.call, [role for role, _ in one.messages]
+    answered = max((place for place, role in enumerate(roles) if role in ("assistant", "model")), default=-1)
+    begun = answered + 1 if answered >= 0 else len([role for role in roles if role in ("system", "developer")])
+    cached = f" ({count(call.cached_tokens)} cached)" if call.cached_tokens else ""
+    return {
+        "prompt": shared.prompt(one.messages[:begun]),
+        "asked": [[role, shared.text(text)] for role, text in one.messages[begun:]],
+        "answer": shared.text(one.answer),
+        "told": [
+            ["model", call.model],
+            ["purpose", call.purpose],
+            ["tokens", f"{count(call.prompt_tokens)}{cached} in, {count(call.completion_tokens)} out"],
+            ["time", seconds(call.seconds) if call.seconds else "not known"],
+            ["in flight", "alone" if call.in_flight == 1 else f"{count(call.in_flight)} calls at once"],
+        ],
+        "line": one.line,
+    }

@@ -71,7 +71,7 @@ def look_of(graph: Graph, stage: str) -> dict[str, str]:
 
 
 def drawn(
-    name: str, alternative: str, draw: Callable[[Axes], None], inches: tuple[float, float] = (4.4, 2.9)
+    name: str, alternative: str, draw: Callable[[Axes], None], inches: tuple[float, float] = (3.5, 2.8)
 ) -> Markup:
     """What `draw` puts on the axes, as SVG whose ids begin with `name`; deterministic to the byte."""
     from matplotlib import rc_context
