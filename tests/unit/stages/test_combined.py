@@ -1,5 +1,6 @@
 """What is made of several students, and of one in several ways: ensembles, cascades, curves, parity, BetterTogether."""
 
+import html
 import json
 import re
 
@@ -9,9 +10,10 @@ pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extr
 from distillgate.cli import main
 from distillgate.config import Gate
 from distillgate.errors import ConfigError, NotMeasuredError, StageError
-from distillgate.report.gather import measured, summarised
+from distillgate.report.gather import gathered, measured, summarised
 from distillgate.report.machine import as_json
 from distillgate.report.markdown import as_markdown
+from distillgate.report.page import render
 from distillgate.report.table import ending
 from distillgate.results.statistics import Rate
 
@@ -392,3 +394,14 @@ def test_reports_tell_what_more_traces_would_bring(make):  # noqa: F811
     made, _ = make.recorded(shaped(shapes.Plain), project=NO_SEARCH, profile=table)
     told = "learning curve of tiny: 2 traces 100.0 %, 4 traces 100.0 %, 8 traces 100.0 %; 16 would bring about"
     assert told in " ".join(ending(reported(made)).split())
+
+
+def test_the_page_has_them_beside_each_other_and_a_slider_for_each_cascade(combined, tmp_path):
+    made, _ = combined
+    for stage in made.graph.evaluations:
+        made.scorecard(stage)
+    page = render(gathered(made, measured(made)[0], tmp_path))
+    assert "Which of 5 surely keeps 90 % of the teacher" in page
+    assert page.count('type="range"') == 3
+    points = re.findall(r'data-points="([^"]*)"', page)
+    assert json.loads(html.unescape(points[0]))[1][:2] == ["50.0 %", "100.0 %"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distillgate.report.board import HEADINGS, curve_lines, head, rows
 from distillgate.report.page.bullets import STATES, Shown, shown, tally
 from distillgate.report.page.charts import charts
 from distillgate.report.page.confusion import matrix
@@ -19,7 +20,18 @@ from distillgate.report.page.items import data_of, embedded
 from distillgate.report.page.prompts import changes
 from distillgate.report.run import Run
 from distillgate.report.table import LATENCY, PER_1000, figures, headings, origin, secondary_metrics
-from distillgate.results.numbers import NONE, count, dollars, percent, points, probability, ratio, span
+from distillgate.results.numbers import (
+    NONE,
+    count,
+    decimal,
+    dollars,
+    percent,
+    points,
+    probability,
+    ratio,
+    seconds,
+    span,
+)
 
 LISTED = 20
 """Lost items that are named above the table of all."""
@@ -84,6 +96,40 @@ def stages(run: Run) -> Variables:
     costs = [f"{run.title(stage)}: {dollars(cost)}" for stage, cost in run.metric_costs.items()]
     note = f"{origin(run)}. {LATENCY}." if run.scorecards else ""
     return {"head": head, "rows": rows, "costs": costs, "per_1000": PER_1000, "origin": note}
+
+
+@section("Students beside each other", "Students")
+def students(run: Run) -> Variables | None:
+    """Which is the cheapest that surely keeps the quality, and what each cascade gives at other thresholds."""
+    cascades = [(run.title(stage), _thresholds(run, stage)) for stage, card in run.scorecards.items() if card.tradeoff]
+    if run.board is None and not cascades:
+        return None
+    return {
+        "asked": head(run.board) if run.board else "",
+        "head": list(HEADINGS),
+        "rows": rows(run.board) if run.board else [],
+        "curves": curve_lines(run.board) if run.board else [],
+        "cascades": [(place, title, *found) for place, (title, found) in enumerate(cascades)],
+    }
+
+
+def _thresholds(run: Run, stage: str) -> tuple[list[tuple[str, ...]], int]:
+    """Of a cascade's thresholds share asked, accuracy, cost, seconds and doubt, as read; and the chosen one's place."""
+    card = run.scorecards[stage]
+    *first, teacher = card.parts
+    known = {name: run.costs.get(name, math.nan) for name in card.parts}
+    found: list[tuple[str, ...]] = [
+        (
+            percent(point.asked),
+            percent(point.accuracy),
+            dollars(math.fsum(known[name] for name in first) + point.asked * known[teacher]),
+            seconds(point.p50),
+            NONE if point.threshold is None else decimal(point.threshold),
+        )
+        for point in card.tradeoff
+    ]
+    chosen = min(range(len(found)), key=lambda place: abs(card.tradeoff[place].asked - card.parts[teacher]))
+    return found, chosen
 
 
 @section("What it saves", "Saving")
