@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from distillgate.results.curves import Forecast, forecast
 from distillgate.results.leaderboard import Candidate, candidate, ranked
 from distillgate.results.numbers import NONE, count, decimal, dollars, percent, points, seconds, share, span
-from distillgate.stages.spec import TEACHER
+from distillgate.stages.spec import STUDENT, TEACHER
 
 if TYPE_CHECKING:
     from distillgate.report.run import Run
@@ -44,12 +44,13 @@ class Board:
 
 
 def board_of(lifecycle: Lifecycle, costs: Mapping[str, float]) -> Board | None:
-    """The candidates whose evaluations have run; None of fewer than two, or without the teacher's."""
+    """The candidates whose evaluations have run; None of a single fine-tune, or without the teacher's."""
     graph, cards = lifecycle.graph, lifecycle.scorecards
     standing = graph.standing_for(TEACHER)
-    recipes = dict.fromkeys(stage.recipe for stage in graph.values() if stage.recipe)
-    ran = {name: graph.showing(name) for name in recipes if name and set(graph.showing(name)) <= cards.keys()}
-    if standing is None or standing.name not in cards or len(ran) < 2:
+    recipes = dict.fromkeys(stage.recipe for stage in graph.values())
+    shown = {name: graph.showing(name) for name in recipes if name is not None}
+    ran = {name or STUDENT.name: of for name, of in shown.items() if set(of) <= cards.keys()}
+    if standing is None or standing.name not in cards or sum(map(len, ran.values())) < 2:
         return None
     gate = lifecycle.config.gates.get("retention")
     bound = gate.minimum if gate and gate.minimum is not None else KEPT
