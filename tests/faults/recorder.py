@@ -44,6 +44,21 @@ def die_within_the_line(path):
     Journal.append = append
 
 
+def die_with_zeros_behind(path):
+    with journal_path(path).open("ab", buffering=0) as file:
+        file.write(bytes(4096))
+    die()
+
+
+def die_with_a_line_of_zeros(path):
+    content = bytearray(journal_path(path).read_bytes())
+    start = content.index(b"\n") + 1
+    end = content.index(b"\n", start)
+    content[start:end] = bytes(end - start)
+    journal_path(path).write_bytes(content)
+    die()
+
+
 def die_behind_the_line(path):
     append = Journal.append
     Journal.append = lambda journal, interaction: (append(journal, interaction), die())
@@ -68,6 +83,8 @@ EVENTS = {
     "killed-unwritten": die_before_the_answer_is_written,
     "killed-within-the-line": die_within_the_line,
     "killed-behind-the-line": die_behind_the_line,
+    "killed-with-zeros-behind": die_with_zeros_behind,
+    "killed-with-a-line-of-zeros": die_with_a_line_of_zeros,
     "killed-within-the-tape": die_while_the_tape_is_written,
     "killed-behind-the-tape": die_when_the_tape_is_written,
     "disk-full": lambda path: limit(journal_path(path).stat().st_size + 10),

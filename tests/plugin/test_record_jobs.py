@@ -125,6 +125,17 @@ def test_a_process_that_died_before_the_jobs_id_was_on_disk_starts_no_other(reco
     assert endpoint.arrived[CREATED] == 1
 
 
+def test_zeros_at_the_end_of_a_recording_are_told_and_what_is_whole_is_kept(record, project, endpoint):
+    record(Fault(JOB, status(401), after=1, times=None, method="GET"))
+    with journal(project).open("ab") as file:
+        file.write(bytes(4096))
+    told = "distill: 1 line is damaged in the unfinished recording: what is lost is asked again"
+    result = record()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([told])
+    assert endpoint.arrived[CREATED] == 1
+
+
 def test_a_key_that_expires_while_the_job_runs_is_said(record, endpoint):
     result = record(Fault(JOB, status(401, "key expired"), after=1, times=None, method="GET"))
     result.stdout.fnmatch_lines(["stage 'distill' stopped at a call that failed: *key expired*"])

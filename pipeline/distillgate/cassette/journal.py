@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from distillgate.cassette.format import FORMAT, decode, header_line
 from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.lines import line_of
@@ -25,8 +27,8 @@ if sys.platform != "win32":
 class Journal:
     """A cassette being recorded: every interaction is on disk before its caller goes on.
 
-    A killed process leaves complete lines and at most one cut off at the end, which opening it again drops. A power
-    failure may leave anything: each line has a checksum (CRC-32, behind a tab), and one that is damaged costs its call.
+    A killed process leaves complete lines and at most one cut off at the end; a power failure may leave anything. Each
+    line has a checksum (CRC-32, behind a tab): opening it again drops those that are damaged and keeps the others.
     """
 
     def __init__(self, path: Path, header: dict[str, Any], redactor: Redactor) -> None:
@@ -55,27 +57,26 @@ class Journal:
 
     def _take_up(self, header: dict[str, Any]) -> None:
         self._file.seek(0)
-        if whole := self._file.read().rpartition(b"\n")[0]:
-            lines = [unsealed(line) for line in whole.split(b"\n")]
-            if lines[0] is None:
+        *ended, rest = self._file.read().split(b"\n")
+        kept = []
+        for number, line in enumerate(ended, start=1):
+            if (content := unsealed(line)) is not None:
+                kept.append(content)
+            elif _is_json(line):
                 raise CassetteError(
-                    f"{self.path}: its first line is damaged, or has no checksum, so that nothing of this unfinished "
-                    "recording can be trusted. Remove the file and record again"
+                    f"{self.path}:{number}: a line without a checksum; another version began this recording. Finish it "
+                    f"with that version, or give it up and record anew: rm {self.path}"
                 )
-            kept = [line for line in lines if line is not None]
-            recording = decode(self.path, kept)
-            self.dropped = len(lines) - len(kept)
-            self.recovered = recording.interactions
-            begun = recording.header.get("begun") or recording.header.get("recorded")
-            if begun != header.get("recorded"):
-                self.header = {**header, "begun": begun}
-            if self.dropped:
-                self._replace(kept)
-            else:
-                self._file.truncate(len(whole) + 1)
-        else:
-            self._file.truncate(0)
-            self._append(self._head())
+        self.dropped = len(ended) - len(kept) + bool(rest)
+        if not kept or not kept[0].startswith(b'{"distillgate":'):
+            kept.insert(0, self._head())
+        recording = decode(self.path, kept)
+        self.recovered = recording.interactions
+        begun = recording.header.get("begun") or recording.header.get("recorded")
+        if begun != header.get("recorded"):
+            self.header = {**header, "begun": begun}
+        if self.dropped or not ended:
+            self._replace(kept)
 
     def append(self, interaction: Interaction) -> bytes:
         """Add one interaction and wait until it is on disk; returns its line, secrets replaced.
@@ -147,6 +148,13 @@ def unsealed(line: bytes) -> bytes | None:
     """A line without its checksum; None where it is not the one that was written."""
     content, _, _ = line.rpartition(b"\t")
     return content if sealed(content) == line else None
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 class Lock:

@@ -94,8 +94,8 @@ class Recordings(TapePaths):
             kept = self.begun.get(name, 0)
             with self._metered(stage, path, self.header(stage, data), kept, library) as tape:
                 if tape.damaged:
-                    lines = f"{tape.damaged} lines of the unfinished recording"
-                    self._tell(f"{name}: {lines} are damaged: their calls are made again")
+                    lines = "1 line is" if tape.damaged == 1 else f"{tape.damaged} lines are"
+                    self._tell(f"{name}: {lines} damaged in the unfinished recording: what is lost is asked again")
                 yield tape
             reused = f", {library.given} answers of other recordings used again" if library.given else ""
             self._tell(f"{name}: {tape.sent} calls sent{reused}, {len(tape)} interactions in {path}")

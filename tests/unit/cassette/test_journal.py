@@ -1,11 +1,12 @@
 """Pins that a recording is on disk call by call, and that a killed one is taken up where it stopped."""
 
-import re
+import itertools
+import random
 from contextlib import closing
 
 import pytest
 from distillgate.cassette.interaction import Interaction
-from distillgate.cassette.journal import Journal
+from distillgate.cassette.journal import Journal, sealed
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.request import Canonical
 from distillgate.errors import CassetteError
@@ -127,52 +128,101 @@ def test_folders_are_made_as_needed(tmp_path):
         assert made.path.exists()
 
 
+@pytest.fixture
+def lines(path):
+    """The lines of a journal of three interactions, header first, with their checksums and ends."""
+    with journal(path) as whole:
+        for one in (FIRST, SECOND, THIRD):
+            whole.append(one)
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def zeros(content, at, size):
+    """What a power loss leaves: `size` bytes from `at` on were never written."""
+    return content[:at] + bytes(len(content[at : at + size])) + content[at + size :]
+
+
 DAMAGED = [
-    pytest.param(lambda content: content.replace(b'"n":0', b'"n":7', 1), id="a-bit"),
-    pytest.param(lambda content: content.replace(b'{"key":', b"{key:", 1), id="not-json"),
-    pytest.param(lambda content: content[: content.index(b'{"key"') + 9] + b"\0" * 20 + after(content), id="zeros"),
+    pytest.param(lambda lines: [*lines[:3], bytes(len(lines[3]))], [FIRST, SECOND], 1, id="last-line-zeros"),
+    pytest.param(lambda lines: [*lines, bytes(4096)], [FIRST, SECOND, THIRD], 1, id="zeros-behind-the-last-line"),
+    pytest.param(lambda lines: [*lines[:3], lines[3][:30], bytes(99)], [FIRST, SECOND], 1, id="half-a-line-and-zeros"),
+    pytest.param(
+        lambda lines: [zeros(b"".join(lines), len(lines[0]) + 20, 4096)], [], 1, id="all-but-the-header-zeros"
+    ),
+    pytest.param(lambda lines: [bytes(len(b"".join(lines)))], [], 1, id="all-zeros"),
+    pytest.param(lambda lines: [lines[0], bytes(9), b"\n", *lines[2:]], [SECOND, THIRD], 1, id="first-line-zeros"),
+    pytest.param(
+        lambda lines: [*lines[:2], lines[2].replace(b'"seconds":0.25', b'"seconds":0.75'), lines[3]],
+        [FIRST, THIRD],
+        1,
+        id="valid-json-of-another-checksum",
+    ),
+    pytest.param(lambda lines: [*lines[:2], b"{key:\n", b"\n", lines[3]], [FIRST, THIRD], 2, id="two-lines"),
+    pytest.param(lambda lines: [bytes(9), b"\n", *lines[1:]], [FIRST, SECOND, THIRD], 1, id="header-zeros"),
 ]
 
 
-def after(content):
-    """What stands behind the first 29 bytes of the first interaction."""
-    return content[content.index(b'{"key"') + 29 :]
-
-
-@pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_line_costs_its_call_alone(path, damage):
-    with journal(path) as whole:
-        whole.append(FIRST)
-        whole.append(SECOND)
-    path.write_bytes(damage(path.read_bytes()))
+@pytest.mark.parametrize(("damage", "kept", "damaged"), DAMAGED)
+def test_damage_costs_the_damaged_lines_alone_and_is_counted(path, lines, damage, kept, damaged):
+    path.write_bytes(b"".join(damage(lines)))
     with journal(path) as resumed:
-        assert (resumed.recovered, resumed.dropped) == ([SECOND], 1)
-        resumed.append(THIRD)
-    assert unfinished(path).interactions == [SECOND, THIRD]
+        assert (resumed.recovered, resumed.dropped) == (kept, damaged)
 
 
-def test_an_end_of_zeros_costs_nothing_that_was_written(path):
-    with journal(path) as whole:
-        whole.append(FIRST)
-    path.write_bytes(path.read_bytes() + b"\0" * 4096)
+@pytest.mark.parametrize(("damage", "kept", "damaged"), DAMAGED)
+def test_a_damaged_journal_is_whole_once_it_is_resumed(path, lines, damage, kept, damaged):
+    path.write_bytes(b"".join(damage(lines)))
     with journal(path) as resumed:
-        assert resumed.recovered == [FIRST]
-        resumed.append(SECOND)
-    assert unfinished(path).interactions == [FIRST, SECOND]
+        resumed.append(FIRST)
+    assert unfinished(path).interactions == [*kept, FIRST]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(lambda content: content.replace(b'"format":4', b'"format":3', 1), id="header"),
-        pytest.param(lambda content: re.sub(rb"\t[0-9a-f]{8}$", b"", content, flags=re.MULTILINE), id="no-checksums"),
-    ],
-)
-def test_a_journal_whose_first_line_is_damaged_is_refused_and_stays_as_it_is(path, damage):
-    with journal(path) as whole:
-        whole.append(FIRST)
-    content = damage(path.read_bytes())
+@pytest.mark.parametrize("seed", range(200))
+def test_zeros_anywhere_cost_no_line_that_they_do_not_touch(path, lines, seed):
+    content = b"".join(lines)
+    drawn = random.Random(seed)
+    start = drawn.randrange(len(content))
+    end = start + drawn.randrange(1, len(content) - start + 1)
+    path.write_bytes(zeros(content, start, end - start))
+    ends = list(itertools.accumulate(map(len, lines)))
+    untouched = [
+        one
+        for one, first, last in zip((FIRST, SECOND, THIRD), ends[:-1], ends[1:], strict=True)
+        # zeros over the end of the line before join it to this one
+        if end < first or start >= last
+    ]
+    with journal(path) as resumed:
+        assert resumed.recovered == untouched
+
+
+def test_an_undamaged_journal_has_lost_nothing(path, lines):
+    with journal(path) as resumed:
+        assert resumed.dropped == 0
+
+
+OTHER = [
+    pytest.param(lambda lines: [line.rpartition(b"\t")[0] + b"\n" for line in lines], 1, "checksum", id="none"),
+    pytest.param(
+        lambda lines: [bytes(9), b"\n", *(line.rpartition(b"\t")[0] + b"\n" for line in lines[1:])],
+        2,
+        "checksum",
+        id="none-and-a-damaged-header",
+    ),
+    pytest.param(
+        lambda lines: [sealed(lines[0].rpartition(b"\t")[0].replace(b'"format":4', b'"format":3')) + b"\n", *lines[1:]],
+        1,
+        "format 3, this version reads 4",
+        id="other-format",
+    ),
+]
+
+
+@pytest.mark.parametrize(("made", "line", "why"), OTHER)
+def test_a_journal_of_another_version_is_refused_and_stays_as_it_is(path, lines, made, line, why):
+    content = b"".join(made(lines))
     path.write_bytes(content)
-    with pytest.raises(CassetteError, match="its first line is damaged, or has no checksum"):
+    with pytest.raises(CassetteError) as error:
         Journal(path, {}, Redactor())
+    assert str(error.value).startswith(f"{path}:{line}: ")
+    assert why in str(error.value)
     assert path.read_bytes() == content
