@@ -72,6 +72,10 @@ class StageError(DistillgateError):
     """A pipeline stage could not produce its result."""
 
 
+class TaskCodeError(StageError):
+    """The task's own code, its program or its metric, raised an error."""
+
+
 class MetricError(StageError):
     """A metric returned what is no verdict, or grades where a bound is needed that the task does not give."""
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 from distillgate.config import load_config
@@ -33,6 +34,7 @@ def write(folder, page):
 def tickets(request, pytester, monkeypatch):
     for name in ("CI", "DISTILLGATE_PROFILE", "OPENAI_API_KEY", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, "tickets", raising=False)  # another test's
     write(pytester.path, request.param)
     pytester.syspathinsert()
     return pytester

@@ -74,3 +74,19 @@ def test_with_a_failed_gate_nothing_says_that_the_student_may_replace_the_teache
     shown = result.stdout.str() + (project.path / "out" / "report.md").read_text("utf-8")
     assert "may not replace the teacher" in shown
     assert "may replace the teacher" not in shown.replace("may not replace the teacher", "")
+
+
+def test_an_error_of_the_tasks_own_code_is_told_once(project):
+    (project.path / "conftest.py").write_text(
+        "import news.task\nmetric = news.task.task.metric\n"
+        "def broken(example, prediction, trace=None): return prediction.no_such_field\n"
+        "import dataclasses\nnews.task.task = dataclasses.replace(news.task.task, metric=broken)\n",
+        "utf-8",
+    )
+    result = project.runpytest_subprocess("-p", "no:xdist")  # it changes a module
+    lines = [line for line in result.stdout.lines if line.startswith("E ") and "no_such_field" in line]
+    stages = {line for line in result.stdout.lines if "asked about row" in line or "_scorecard" in line}
+    assert 1 <= len(lines) <= 2  # once for each stage that raised it
+    assert stages
+    assert result.parseoutcomes()["blocked"] >= 1
+    assert "distillgate record" not in result.stdout.str()  # no recording mends it

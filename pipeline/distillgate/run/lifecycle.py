@@ -17,6 +17,7 @@ from distillgate.errors import (
     DistillgateError,
     NotMeasuredError,
     StageError,
+    TaskCodeError,
 )
 from distillgate.golden import Golden, load_golden
 from distillgate.money.ledger import Ledger
@@ -318,6 +319,11 @@ class Lifecycle:
             raise self.stopped[stage.name] from error
         except DistillgateError as error:  # a miss as well: the same would come of it for each test that asks
             self.stopped[stage.name] = error
+            raise
+        except Exception as error:  # the task's own code; its traceback is told once, not by each test that asks
+            why = f"stage {stage.name!r} stopped: {type(error).__name__} in the task's own code: {error}"
+            self.stopped[stage.name] = TaskCodeError(why)
+            self.told.add(why)
             raise
         if stage.tunes:
             self.ledger.add_training(stage.name, result.tuning)

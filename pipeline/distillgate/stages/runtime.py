@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -49,8 +50,14 @@ def prove_hooks() -> None:
     """Make sure that DSPy still calls the private methods that `stages/` overrides, or a filter would silently vanish.
 
     Raises:
-        InterceptionError: one is gone, is not called by `compile` any more, or takes other parameters.
+        InterceptionError: one is gone, is not called by `compile` any more, or takes other parameters; or Python runs
+            with -OO, which takes away the docstrings that DSPy's instructions are.
     """
+    if sys.flags.optimize > 1:
+        raise InterceptionError(
+            "python -OO (PYTHONOPTIMIZE=2) takes away docstrings, which are the instructions of DSPy's signatures: "
+            "every prompt would be another. Run without it; -O is fine"
+        )
     for owner, name, parameters in HOOKS:
         found = getattr(owner, name, None)
         takes = tuple(inspect.signature(found).parameters) if found else ()

@@ -15,7 +15,7 @@ import pytest
 
 from distillgate.calls import Call
 from distillgate.checks.profile import check_files, finding_line
-from distillgate.errors import DistillgateError
+from distillgate.errors import DistillgateError, TaskCodeError
 from distillgate.money.plan import make_plan
 from distillgate.report.gather import gathered, summarised
 from distillgate.report.publishing import append_to_job_summary, write_json, write_report
@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.getoption("distill_report") and not any(lifecycle.scorecards for _, lifecycle in asked) and loud:
         terminalreporter.write_line("no page: no stage was evaluated")
     for one, lifecycle in asked:
-        one.stopped.update(lifecycle.stopped)
+        one.stopped.update(_unanswered(lifecycle))
         _end(terminalreporter, config, one, lifecycle, lifecycle.task.name if len(asked) > 1 else "")
 
 
@@ -82,6 +82,11 @@ def _show(terminalreporter: pytest.TerminalReporter, lifecycle: Lifecycle, run: 
         terminalreporter.section(f"distillation of {called}" if called else "distillation", sep="-")
         look = dataclasses.replace(look_of(sys.stdout), colour=terminalreporter.hasmarkup)
         terminalreporter.write(scrubbed(ending(run, look)))
+
+
+def _unanswered(lifecycle: Lifecycle) -> list[str]:
+    """The stages that stopped and that another recording may help; an error of the task's code is not one of them."""
+    return [stage for stage, error in lifecycle.stopped.items() if not isinstance(error, TaskCodeError)]
 
 
 def _way_on(lifecycle: Lifecycle, stopped: Iterable[str]) -> str:
@@ -147,7 +152,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             lifecycle.ledger.training,
             one.verdicts,
             one.updated,
-            list(lifecycle.stopped),
+            _unanswered(lifecycle),
         )
         for one, lifecycle in ran(config)
     }

@@ -1,6 +1,8 @@
 """Within a stage DSPy has the task's adapter, no cache and no model of its own; outside of it DSPy is as it was."""
 
 import logging
+import subprocess
+import sys
 import warnings
 
 import dspy
@@ -106,3 +108,10 @@ def test_a_private_hook_that_changed_is_an_error_at_start_up(owner, name, change
     with pytest.raises(InterceptionError, match=rf"does not call {owner.__name__}\.{name}\("), prepared(task()):
         pass
     runtime.prove_hooks.cache_clear()
+
+
+def test_python_without_docstrings_is_refused_before_a_prompt_is_another(tmp_path):
+    code = "from distillgate.stages.runtime import prove_hooks; prove_hooks()"
+    done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=False)
+    assert "InterceptionError: python -OO (PYTHONOPTIMIZE=2) takes away docstrings" in done.stderr
+    assert subprocess.run([sys.executable, "-O", "-c", code], check=False).returncode == 0
