@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def stats(path):
     (benchmark,) = json.loads(path.read_text("utf-8"))["benchmarks"]

@@ -7,6 +7,8 @@ import pytest
 
 from tests.faulty_endpoint import Fault, Faulty, changed, status
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/chat/completions"
 LIVE = 'def test_accepted(accepted): accepted("optimized")\ndef test_teacher(gate): gate("teacher_accuracy")\n'
 

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ASKING = """
 def test_fixture(teacher_scorecard, lifecycle):
     assert lifecycle.scorecard("teacher") is teacher_scorecard

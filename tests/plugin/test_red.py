@@ -76,6 +76,7 @@ def test_with_a_failed_gate_nothing_says_that_the_student_may_replace_the_teache
     assert "may replace the teacher" not in shown.replace("may not replace the teacher", "")
 
 
+@pytest.mark.slow
 def test_an_error_of_the_tasks_own_code_is_told_once(project):
     (project.path / "conftest.py").write_text(
         "import news.task\nmetric = news.task.task.metric\n"

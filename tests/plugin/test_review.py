@@ -9,6 +9,8 @@ from distillgate.cassette.redact import Redactor
 
 from tests.faulty_endpoint import Fault, Faulty, changed
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/chat/completions"
 
 

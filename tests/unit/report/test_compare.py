@@ -11,6 +11,8 @@ from distillgate.results import baseline
 
 from tests.repositories import BASELINES, REWORDED, accept, commit, git, reword, settings, use_task
 
+pytestmark = pytest.mark.slow
+
 STRICT = 'task = dataclasses.replace(usual, metric=lambda row, answer, trace=None: row["difficulty"] == "hard")'
 
 

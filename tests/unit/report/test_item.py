@@ -8,6 +8,8 @@ from distillgate.cli import main
 
 from tests.repositories import REWORDED, commit, git, use_task
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shown(project, capsys, monkeypatch):

@@ -73,6 +73,7 @@ def test_where_nobody_watches_nothing_moves():
 RUN = "import sys; from distillgate.cli import main; sys.exit(main([]))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dumb", "moves"), [(False, True), (True, False)])
 def test_on_a_terminal_a_line_names_the_stage_that_is_replayed(project, dumb, moves):
     ours, theirs = pty.openpty()

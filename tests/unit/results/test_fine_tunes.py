@@ -7,6 +7,7 @@ from distillgate.results.fine_tunes import FineTunes
 from distillgate.results.statistics import Paired, PairedScores, holm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 3, 5])
 @pytest.mark.parametrize("n", [30, 60])
 def test_the_interval_of_the_ratio_covers_what_further_fine_tunes_keep(k, n):

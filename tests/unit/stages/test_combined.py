@@ -21,6 +21,8 @@ from tests.endpoint import Endpoint
 from tests.unit.stages import shapes
 from tests.unit.stages.test_shapes import SIZES, make, replayed, shaped  # noqa: F401  # a fixture and what goes with it
 
+pytestmark = pytest.mark.slow
+
 NO_SEARCH = 'optimizer = "none"'
 SEEDS = """
 [tool.distillgate.profiles.loopback.students.tiny]

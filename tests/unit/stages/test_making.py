@@ -11,6 +11,8 @@ from distillgate.results.findings import errors
 from tests.unit.stages import shapes
 from tests.unit.stages.test_shapes import make, replayed, shaped  # noqa: F401  # a fixture and what goes with it
 
+pytestmark = pytest.mark.slow
+
 EMBEDDED = "POST /v1/embeddings"
 
 

@@ -18,6 +18,8 @@ from tests.endpoint import served
 from tests.unit.stages import shapes
 from tests.unit.stages.test_shapes import SIZES, make, shaped  # noqa: F401  # a fixture and what goes with it
 
+pytestmark = pytest.mark.slow
+
 NO_SEARCH = 'optimizer = "none"'
 TWO_PROFILES = """
 [tool.distillgate.profiles.other]

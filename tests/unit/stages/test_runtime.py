@@ -110,6 +110,7 @@ def test_a_private_hook_that_changed_is_an_error_at_start_up(owner, name, change
     runtime.prove_hooks.cache_clear()
 
 
+@pytest.mark.slow
 def test_python_without_docstrings_is_refused_before_a_prompt_is_another(tmp_path):
     code = "from distillgate.stages.runtime import prove_hooks; prove_hooks()"
     done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=False)

@@ -22,6 +22,8 @@ from starlette.responses import JSONResponse
 from tests.endpoint import Endpoint, served
 from tests.unit.stages import shapes
 
+pytestmark = pytest.mark.slow
+
 PROFILE = """
 [tool.distillgate]
 task = "shaped:task"

@@ -13,6 +13,8 @@ from distillgate.task import Form
 from tests.unit.stages import shapes
 from tests.unit.stages.test_shapes import SIZES, make, replayed, shaped  # noqa: F401  # a fixture and what goes with it
 
+pytestmark = pytest.mark.slow
+
 SEVERAL = """
 compared = "bare"
 [tool.distillgate.profiles.loopback.students.tiny]
