@@ -103,6 +103,8 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
         "lost": [teacher.id for teacher, _ in compared.lost],
         "gained": [teacher.id for teacher, _ in compared.gained],
         "both_wrong": compared.both_wrong,
+        "suspects": [teacher.id for teacher, _ in compared.suspects],
+        "agreement": sum(compared.alike) / compared.n if compared.n else math.nan,
         "cost_reduction": compared.cost_reduction,
         "latency_ratio": compared.latency_ratio,
     }

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from distillgate.report.board import HEADINGS, curve_lines, head, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
-from distillgate.report.table import columns, economics_lines, origin, secondary_metrics, since, since_lines
+from distillgate.report.table import (
+    columns,
+    economics_lines,
+    origin,
+    secondary_metrics,
+    since,
+    since_lines,
+    suspect_lines,
+)
 from distillgate.results.numbers import NO_CHANGE, NONE, count, points, probability
 from distillgate.results.scorecard import ItemResult
 
@@ -40,7 +48,7 @@ def as_markdown(run: Run) -> str:
         *(_text(reason) for reason in run.decision.reasons),
         _stages(run),
         _gates(run),
-        *map(_text, [*_since(run), *_compared(run), *economics_lines(run)]),
+        *map(_text, [*_since(run), *_compared(run), *suspect_lines(run), *economics_lines(run)]),
         *_board(run),
         _moved(run),
         *_folds(run),

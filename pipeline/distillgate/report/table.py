@@ -33,6 +33,9 @@ URGENT = ("FAILED", "UNDERPOWERED", "not measured")
 
 STYLES = {"FAILED": "bold red", "holds": "green"}
 DECIDED = {"yes": "green", "no": "red", "open": "yellow"}
+SUSPECTS = 8
+"""Items with a suspect label that a line names."""
+
 PER_1000 = "per 1,000 items"
 LATENCY = "p50 and p95 are seconds of an item's calls as recorded, over the items that ran alone"
 
@@ -196,6 +199,15 @@ def _board(run: Run, look: Look) -> str:
     return look.wrapped(head(run.board)) + table + "".join(map(look.wrapped, curve_lines(run.board))) + lines
 
 
+def suspect_lines(run: Run) -> list[str]:
+    """The items whose label teacher and student agree against; none where there are none."""
+    found = [teacher.id for teacher, _ in run.comparison.suspects] if run.comparison else []
+    if not found:
+        return []
+    named = ", ".join(found[:SUSPECTS]) + (", …" if len(found) > SUSPECTS else "")
+    return [f"suspect labels: both give another label than the golden data to {count(len(found))} items ({named})"]
+
+
 def economics_lines(run: Run) -> list[str]:
     """What is saved, what the making cost, what the metric's own calls cost, and which price is missing."""
     lines = []
@@ -238,6 +250,7 @@ def _lines(run: Run) -> list[str]:
         # what the tier advises is the gates' to decide
         advice = f": {compared.tier.advice}" if run.decision.state == "yes" or not run.verdicts else ""
         lines.append(f"{test.removeprefix(NONE)}retention is {compared.tier.name}{advice}")
+        lines += suspect_lines(run)
     lines += economics_lines(run)
     if run.scorecards:
         alone = min(card.latency.n for card in run.scorecards.values())

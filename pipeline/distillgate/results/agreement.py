@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +54,15 @@ class Agreement:
         known = [value for value in values if not math.isnan(value)]
         low, high = numpy.percentile(known, [2.5, 97.5])
         return (float(low), float(high))
+
+
+def kappa_of(pairs: Sequence[tuple[str, str]]) -> float:
+    """Cohen's kappa of two raters who give labels; nan where both give one label throughout, or there are none."""
+    first, second = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    n = len(pairs)
+    chance = sum(first[label] * second[label] for label in first) / n**2 if n else 1.0
+    same = sum(one == other for one, other in pairs)
+    return (same / n - chance) / (1 - chance) if chance < 1 else math.nan
 
 
 def _kappa(n: int, same: int, judge: int, people: int) -> float:

@@ -121,6 +121,19 @@ class Comparison:
         return [pair for pair in self._pairs if self._worth(pair[1]) > self._worth(pair[0])]
 
     @property
+    def alike(self) -> list[bool]:
+        """Whether both answered an item the same: its label, of open answers every output; unparsed is no answer."""
+        return [_same(teacher, student) for teacher, student in self._pairs]
+
+    @property
+    def suspects(self) -> list[Pair]:
+        """Items on which both give the same label, and the golden data another: whose label is to be looked at."""
+        if not (self.teacher.labelled and self.student.labelled):
+            return []
+        pairs = zip(self._pairs, self.alike, strict=True)
+        return [pair for pair, alike in pairs if alike and not pair[0].correct and not pair[1].correct]
+
+    @property
     def tier(self) -> Tier:
         """What the retention amounts to, and what to do next."""
         return next((tier for tier in TIERS if self.retention >= tier.floor), TIERS[-1])
@@ -157,3 +170,9 @@ class Comparison:
     @property
     def _pairs(self) -> list[Pair]:
         return list(zip(self.teacher.items, self.student.items, strict=True))
+
+
+def _same(teacher: ItemResult, student: ItemResult) -> bool:
+    if teacher.parse_failure or student.parse_failure:
+        return False
+    return teacher.answer == student.answer if teacher.expected else dict(teacher.outputs) == dict(student.outputs)

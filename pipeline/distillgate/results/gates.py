@@ -10,6 +10,7 @@ from typing import Protocol
 
 from distillgate.config import Config, Gate
 from distillgate.errors import AbsentStageError, ConfigError, NotMeasuredError, PriceError
+from distillgate.results.agreement import kappa_of
 from distillgate.results.comparison import TIERS, Comparison
 from distillgate.results.fine_tunes import FineTunes
 from distillgate.results.numbers import decimal, dollars, percent, points, ratio, seconds, span, times
@@ -206,6 +207,29 @@ def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
         value, limits = tuned.value - compared.taught, tuned.difference
     shown, interval = points(value), span(limits, points)
     return Verdict(bound, value, compared.n, shown, limits, interval, lost, _mend(compared), unit=points)
+
+
+@gate("agreement", roles=("teacher", "student"), by_metric=False, marker="retention")
+def _agreement(bound: Gate, measured: Measured) -> Verdict:
+    compared = measured.compared()
+    alike, pairs = compared.alike, list(zip(compared.teacher.items, compared.student.items, strict=True))
+    misses = [
+        f"{_named(teacher, measured)}: teacher {_said(teacher)}, student {_said(student)}"
+        for (teacher, student), same in zip(pairs, alike, strict=True)
+        if not same
+    ]
+    verdict = _of_estimate(bound, Rate(sum(alike), compared.n), misses)
+    if compared.teacher.labelled:
+        kappa = kappa_of([(teacher.answer, student.answer) for teacher, student in pairs])
+        told = f"kappa {decimal(kappa)}"
+    else:
+        fields = dict.fromkeys(name for teacher, _ in pairs for name in teacher.outputs if not teacher.parse_failure)
+        shares = {
+            name: Rate(sum(one.outputs.get(name) == other.outputs.get(name) for one, other in pairs), compared.n)
+            for name in fields
+        }
+        told = ", ".join(f"{name} {percent(rate.value)}" for name, rate in shares.items())
+    return replace(verdict, shown=f"{verdict.shown} of answers as the teacher's, {told}; this is not correctness")
 
 
 @gate("cost_reduction", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="cost")

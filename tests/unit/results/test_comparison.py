@@ -1,9 +1,11 @@
 """The student against the teacher: what is kept, lost and gained, and how sure that is."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from distillgate.errors import StageError
+from distillgate.results.agreement import kappa_of
 from distillgate.results.comparison import Comparison
 from distillgate.results.statistics import Paired, PairedScores
 
@@ -157,3 +159,27 @@ def test_retention_has_a_tier(right, tier):
 
 def test_a_retention_that_is_undefined_is_poor():
     assert compare("00", "11").tier.name == "poor"
+
+
+def answered(stage, answers, expected):
+    card = marked(stage, "".join("01"[one == wanted] for one, wanted in zip(answers, expected, strict=True)))
+    items = [
+        replace(item, answer=one, expected=wanted, parse_failure=not one)
+        for item, one, wanted in zip(card.items, answers, expected, strict=True)
+    ]
+    return replace(card, items=tuple(items))
+
+
+def test_labels_that_both_agree_against_are_suspects():
+    expected = ["bug", "bug", "wish", "wish", "bug"]
+    teacher = answered("optimized", ["bug", "wish", "bug", "bug", ""], expected)
+    student = answered("distilled", ["bug", "wish", "bug", "wish", ""], expected)
+    both = Comparison(teacher, student)
+    assert both.alike == [True, True, True, False, False]
+    assert [pair[0].id for pair in both.suspects] == [teacher.items[1].id, teacher.items[2].id]
+
+
+def test_kappa_of_labels_is_that_of_the_textbook():
+    pairs = [("a", "a")] * 20 + [("a", "b")] * 5 + [("b", "a")] * 10 + [("b", "b")] * 15
+    assert kappa_of(pairs) == pytest.approx(0.4)
+    assert math.isnan(kappa_of([("a", "a")] * 3))

@@ -242,7 +242,7 @@ def test_the_recall_of_labels_is_not_measured_on_scores():
 @pytest.mark.parametrize(
     ("bound", "message"),
     [
-        (Gate("retentoin", 0.9), "gates.retentoin is unknown; valid: cost_reduction, flips, label_recall,"),
+        (Gate("retentoin", 0.9), "gates.retentoin is unknown; valid: agreement, cost_reduction, flips, label_recall,"),
         (Gate("latency_ratio", maximum=0.2, sure=True), "gates.latency_ratio.sure: latency_ratio has no interval"),
     ],
 )

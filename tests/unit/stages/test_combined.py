@@ -407,3 +407,12 @@ def test_the_page_has_them_beside_each_other_and_a_slider_for_each_cascade(combi
     assert page.count('type="range"') == 3
     points = re.findall(r'data-points="([^"]*)"', page)
     assert json.loads(html.unescape(points[0]))[1][:2] == ["50.0 %", "100.0 %"]
+
+
+def test_agreement_is_how_often_the_teachers_answer_is_given_and_no_correctness(combined):
+    made, _ = combined
+    found = verdict(made, "agreement@vote", minimum=0.7)
+    assert (found.value, found.n) == (0.75, 4)
+    assert "kappa" in found.shown
+    assert found.shown.endswith("this is not correctness")
+    assert found.misses == ('item-13 ("Which colour is 13?"): teacher green, student red',)
