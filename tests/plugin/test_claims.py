@@ -56,6 +56,17 @@ def test_a_gate_whose_test_was_deleted_is_measured(whole, settings):
     result.stdout.fnmatch_lines(["*gate retention FAILED*"])
 
 
+def test_a_hook_that_takes_a_gate_out_of_the_run_fails_it(whole, settings):
+    settings("retention = { min = 0.90 }", "retention = { min = 1.5 }")
+    (whole.path / "conftest.py").write_text(
+        "def pytest_collection_modifyitems(items):\n    items[:] = [one for one in items if 'retention' not in one.name]\n",
+        "utf-8",
+    )
+    result = whole.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: a hook * took out pyproject.toml::gate[[]retention[]]: what is not asked *"])
+
+
 def test_no_gate_at_all_is_a_failure(whole):
     path = whole.path / "pyproject.toml"
     text = re.sub(r"\[tool\.distillgate\.gates\]\n(.+\n)+", "", path.read_text("utf-8"))

@@ -21,6 +21,9 @@ from distillgate.testing.members import Member, member, root_of, task_names
 from distillgate.testing.plugin import ROOTS
 from distillgate.testing.stages import check_gate, made_lifecycle, result_of
 
+MADE, LEFT_OUT = pytest.StashKey[list[str]](), pytest.StashKey[set[str]]()
+"""Ids of the claims of a run, and of those that were deselected."""
+
 FIXTURE = "lifecycle"
 """Every fixture of ours that gives a result asks for this one."""
 
@@ -34,7 +37,32 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
             asking[root].append(item.path)
     for root, paths in asking.items():
         if any(_covers(folder, root, paths) for folder in _folders(config)):
-            items.extend(session.genitems(Claims.from_parent(session, path=root / "pyproject.toml")))
+            made = list(session.genitems(Claims.from_parent(session, path=root / "pyproject.toml")))
+            config.stash.setdefault(MADE, []).extend(item.nodeid for item in made)
+            items.extend(made)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember which claims `-k`, `-m` or `--deselect` left out, as whoever runs the tests is told."""
+    for item in items:
+        if isinstance(item, Claim):
+            item.config.stash.setdefault(LEFT_OUT, set()).add(item.nodeid)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a run from which a hook took claims without a word.
+
+    Raises:
+        pytest.UsageError: names them.
+    """
+    left_out: set[str] = session.config.stash.get(LEFT_OUT, set[str]())
+    known = {item.nodeid for item in session.items} | left_out
+    lost = [nodeid for nodeid in session.config.stash.get(MADE, []) if nodeid not in known]
+    if lost:
+        raise pytest.UsageError(
+            f"a hook (pytest_collection_modifyitems of a conftest or plugin) took out {', '.join(lost)}: what is not "
+            "asked cannot hold. Leave claims in the run, or take the gate out of [tool.distillgate.gates]"
+        )
 
 
 def _folders(config: pytest.Config) -> Iterator[Path]:
