@@ -59,7 +59,8 @@ def test_a_gate_whose_test_was_deleted_is_measured(whole, settings):
 def test_a_hook_that_takes_a_gate_out_of_the_run_fails_it(whole, settings):
     settings("retention = { min = 0.90 }", "retention = { min = 1.5 }")
     (whole.path / "conftest.py").write_text(
-        "def pytest_collection_modifyitems(items):\n    items[:] = [one for one in items if 'retention' not in one.name]\n",
+        "def pytest_collection_modifyitems(items):\n"
+        "    items[:] = [one for one in items if 'retention' not in one.name]\n",
         "utf-8",
     )
     result = whole.runpytest()
