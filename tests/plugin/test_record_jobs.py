@@ -75,7 +75,7 @@ def journal(project):
 
 def test_training_file_and_counts_stay_as_artefacts(record, project):
     result = record()
-    kept = f"distill: trained on {KEPT} traces, {DROPPED} failed the metric"
+    kept = f"distill: trained on {KEPT} traces, {DROPPED} rejected by the metric"
     result.stdout.fnmatch_lines([kept, "distill: see *training.jsonl"])
     folder = project.path / "golden" / "news" / "loopback"
     rows = [json.loads(line) for line in (folder / "training.jsonl").read_text("utf-8").splitlines()]
