@@ -39,7 +39,7 @@ def _screen(result):
 
 
 WIDTHS = [
-    pytest.param(width, colour, id=f"{width}, colour {colour}") for width in (80, 160) for colour in ("no", "yes")
+    pytest.param(width, colour, id=f"{width}, colour {colour}") for width in (80, 100, 160) for colour in ("no", "yes")
 ]
 
 
