@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 from distillgate.cassette.format import read
+from distillgate.cassette.journal import sealed
 from distillgate.cassette.redact import Redactor
 from distillgate.cassette.session import journal_path, recording, replaying
 from distillgate.stages.runtime import prepared
@@ -138,7 +139,8 @@ def test_recording_a_call_costs_no_more_on_a_long_tape(bounded, tmp_path):
     with prepared(task), over_floor():
         for count in ours:
             write_tape(tmp_path / f"{count}.jsonl", texts[:count])
-            (tmp_path / f"{count}.jsonl").rename(journal_path(tmp_path / f"{count}.jsonl"))
+            begun = (tmp_path / f"{count}.jsonl").read_bytes().splitlines()
+            journal_path(tmp_path / f"{count}.jsonl").write_bytes(b"".join(sealed(line) + b"\n" for line in begun))
         seconds_a_call(module, texts[:10])
         for start in range(LARGE, len(texts), RECORDED_CALLS):
             new = texts[start : start + RECORDED_CALLS]
