@@ -5,7 +5,8 @@ import json
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate import cli as command
+from distillgate import commands
+from distillgate.cli import main
 from distillgate.errors import FineTuningError
 from distillgate.results import baseline
 from distillgate.results.scorecard import ItemResult, Scorecard
@@ -209,8 +210,8 @@ def test_no_error_of_the_command_tells_a_secret(monkeypatch, capsys, error):
     def broken(*arguments):
         raise error
 
-    monkeypatch.setattr(command, "find_root", broken)
-    assert command.main([]) == 3
+    monkeypatch.setattr(commands, "find_root", broken)
+    assert main([]) == 3
     shown = "\n".join(capsys.readouterr())
     assert "[secret:" in shown
     assert survivors(shown) == []

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extra 'test'")
-from distillgate import cli
+from distillgate import commands
 from distillgate.cli import main
 
 from tests.endpoint import Endpoint, served
@@ -78,7 +78,7 @@ def test_an_error_of_ours_is_exit_code_3(project, capsys):
 
 
 def test_an_unexpected_error_is_exit_code_3(project, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "find_root", lambda start: 1 / 0)
+    monkeypatch.setattr(commands, "find_root", lambda start: 1 / 0)
     assert main(["check"]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
 

@@ -49,6 +49,7 @@ LAYERS = (
     ("checks", "local"),
     ("report",),
     ("testing",),
+    ("commands",),
     ("cli",),
     ("__main__", "__init__"),
 )
@@ -136,8 +137,8 @@ def test_a_part_imports_lower_parts_only():
             {"cassette", "money.meter", "money.plan", "run.paths", "run.recordings", "run", "checks", "report"},
             id="cassettes",
         ),
-        pytest.param(["distillgate.run.lifecycle"], {"run", "checks", "report", "testing", "cli"}, id="lifecycle"),
-        pytest.param(["distillgate.local"], {"local", "cli"}, id="the-local-endpoint"),
+        pytest.param(["distillgate.run.lifecycle"], {"run", "checks", "report", "testing", "commands"}, id="lifecycle"),
+        pytest.param(["distillgate.local"], {"local", "commands"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"money.prices"}, id="published-prices"),
         pytest.param(
             ["pydantic"],
@@ -178,7 +179,7 @@ def test_values_and_reports_never_run_stages():
 
 
 def test_the_local_endpoint_is_imported_when_it_is_asked_for():
-    found = [found for found in IMPORTS if found.importer == "cli" and found.of("distillgate.local")]
+    found = [found for found in IMPORTS if found.importer == "commands" and found.of("distillgate.local")]
     assert {one.place for one in found} == {"function"}
 
 
