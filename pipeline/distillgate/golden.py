@@ -147,14 +147,15 @@ def _parse(path: Path, number: int, line: bytes, task: Task) -> Row:
 def problem_of(row: Mapping[str, Any], task: Task) -> str:
     """`field: what is wrong` of the first rule that a row of `task` breaks; empty where it breaks none."""
     schema = schema_of(task)
-    needed = ["id", *([task.label] if task.label else []), *(name for name in task.inputs if name in schema.required)]
+    labelled = [task.label] if task.label and task.metric is not None else []
+    needed = ["id", *labelled, *(name for name in task.inputs if name in schema.required)]
     if missing := [name for name in needed if name not in row]:
         return f"{missing[0]}: missing; a row has {', '.join(sorted({*needed, *schema.required}))}"
     if not (isinstance(row["id"], str) and re.fullmatch(r"[\w.:/@+#-]+", row["id"])):
         return f"id: {row['id']!r} must be a text of letters, digits and any of _ - . : / @ + #"
     if problem := schema.problem({name: value for name, value in row.items() if name != "id"}):
         return problem
-    if task.labels and row[task.label] not in task.labels:
+    if task.labels and task.label in row and row[task.label] not in task.labels:
         return f"{task.label}: {row[task.label]!r} is not one of {', '.join(map(str, task.labels))}"
     return ""
 
@@ -222,7 +223,7 @@ def _check_ids(placed: list[tuple[Path, int, Row]]) -> None:
 
 def imbalance(golden: Golden, task: Task) -> Iterator[str]:
     """A line for each split whose labels are unequally frequent by `IMBALANCE` or more, or that lacks one."""
-    if not task.label:
+    if not task.label or task.metric is None:
         return
     counts = {split: Counter(text_of(row[task.label]) for row in getattr(golden, split)) for split in SPLITS}
     found = {label for counted in counts.values() for label in counted}

@@ -7,7 +7,7 @@ import datetime
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -18,7 +18,7 @@ from distillgate.models import Model
 from distillgate.parsing import SETTINGS, TABLE, Count, NotNegative, Positive, Table, Whole
 from distillgate.recipes import Cascade, Ensemble, FineTuning, Student
 
-ROLES = ("teacher", "student", "judge", "proposer")
+ROLES = ("teacher", "student", "judge", "proposer", "second_teacher")
 """What a model of a profile does; one of several students is `student@NAME`."""
 PROVIDERS = {
     "openai": "https://api.openai.com",
@@ -59,6 +59,14 @@ class Profile(Table):
     proposer: Model | None = None
     """The model that proposes instructions while the teacher is optimised; None: the teacher."""
 
+    reference: Literal["golden", "teacher"] = "golden"
+    """What answers are judged against: the golden rows by the task's metric, or the teacher's own answers by the task's
+    `agrees`. The latter needs no labels, and measures agreement, not correctness."""
+
+    second_teacher: Model | None = None
+    """Where the teacher is the reference, a model that answers the test rows as well: another teacher, or the same one
+    at a temperature. How far it agrees with the first bounds what a student can reach."""
+
     optimizer: str | None = None
     """Overrides the project's, as does the next one, its settings included."""
 
@@ -84,6 +92,7 @@ class Profile(Table):
         others = {f"student@{name}": student.as_model() for name, student in self.recipes.items() if name}
         chosen = self.recipes[self.chosen].as_model() if self.recipes else None
         named = {"teacher": self.teacher, "student": chosen, **others, "judge": self.judge, "proposer": self.proposer}
+        named["second_teacher"] = self.second_teacher
         return {role: model for role, model in named.items() if model is not None}
 
     @cached_property
@@ -102,6 +111,11 @@ class Profile(Table):
     def chosen(self) -> str:
         """The name of the student that is compared with the teacher; empty where there is but one, or none."""
         return self.compared or next(iter(self.recipes), "")
+
+    @property
+    def by_teacher(self) -> bool:
+        """Whether the teacher's own answers are what students are judged by."""
+        return self.reference != "golden"
 
     @property
     def origins(self) -> frozenset[str]:
@@ -223,6 +237,18 @@ class Profile(Table):
         for role, model in self.models.items():
             if role.partition("@")[0] != "student" and any(one.tuned for one in (model, *model.predictors.values())):
                 raise ValueError(f"gives its {role} the key tuned, which is the student's; name the model itself there")
+        return self
+
+    @model_validator(mode="after")
+    def _a_second_teacher_may_differ(self) -> Profile:
+        second, teacher = self.second_teacher, self.teacher
+        if second and not self.by_teacher:
+            raise ValueError("has a second_teacher, which is for a profile with reference = 'teacher'")
+        if second and teacher and second.model == teacher.model and not second.temperature:
+            raise ValueError(
+                "has a second_teacher that is the teacher itself at temperature 0, so that both say the same; give "
+                "it a temperature, or another model"
+            )
         return self
 
     @model_validator(mode="after")

@@ -48,7 +48,10 @@ class Task:
     program: Callable[[], dspy.Module]
     """Makes a fresh, uncompiled program; teacher and student both start from it."""
 
-    metric: Metric
+    metric: Metric | None
+    """Judges an answer against its golden row; None where no row holds a right answer: then the teacher's own answers
+    are what students are judged against, in a profile with `reference = "teacher"`."""
+
     inputs: tuple[str, ...]
     """The row's fields that the program is called with; a row may lack those for which `row` has a default."""
 
@@ -89,8 +92,25 @@ class Task:
     demo_rows: Callable[[Row], bool] | None = None
     """Which training rows are shown rather than others, where `labeled_demos` are shown; None: any."""
 
+    agrees: Callable[[Mapping[str, Any], Mapping[str, Any]], bool | float] | None = None
+    """Whether two answers to one item, each as its outputs by name, say the same: True or False, or a degree from 0 to
+    1; where the teacher's answers are the reference. None: their labels are equal, or, of open answers, all outputs."""
+
     forms: Mapping[str, Form] = field(default_factory=dict)
     """Other forms in which students may be trained and asked, by the name that `form` of a student gives."""
+
+    def judge(self) -> Metric:
+        """The metric.
+
+        Raises:
+            ConfigError: the task has none.
+        """
+        if self.metric is None:
+            raise ConfigError(
+                f"the task {self.name!r} has no metric. Give it one, or let the teacher's own answers be what students "
+                'are judged against: reference = "teacher" in the profile'
+            )
+        return self.metric
 
     def in_form(self, name: str) -> Task:
         """The task as students of that form meet it; itself for the empty name.

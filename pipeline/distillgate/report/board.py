@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 KEPT = 0.90
 """Of the teacher's quality, what a student must keep where no gate says it."""
 
-HEADINGS = ("", "accuracy", "fine-tunes", "retention", "95 % interval", "p", "p50", "per 1,000 items", "")
+
+def headings(quality: str) -> tuple[str, ...]:
+    """What the table's columns are called; `quality` is what the metric's result is."""
+    return ("", quality, "fine-tunes", "retention", "95 % interval", "p", "p50", "per 1,000 items", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def head(board: Board) -> str:
 
 
 def rows(board: Board) -> list[list[str]]:
-    """A row a candidate, under `HEADINGS`."""
+    """A row a candidate, under `headings`."""
     return [
         [
             one.name,

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from distillgate.report.board import HEADINGS, curve_lines, head, rows, tradeoff_lines
+from distillgate.report.board import curve_lines, head, headings, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.table import (
     columns,
     economics_lines,
     origin,
+    reference_lines,
     secondary_metrics,
     since,
     since_lines,
@@ -48,7 +49,7 @@ def as_markdown(run: Run) -> str:
         *(_text(reason) for reason in run.decision.reasons),
         _stages(run),
         _gates(run),
-        *map(_text, [*_since(run), *_compared(run), *suspect_lines(run), *economics_lines(run)]),
+        *map(_text, [*_since(run), *_compared(run), *reference_lines(run), *suspect_lines(run), *economics_lines(run)]),
         *_board(run),
         _moved(run),
         *_folds(run),
@@ -79,7 +80,8 @@ def _since(run: Run) -> list[str]:
 def _board(run: Run) -> list[str]:
     if run.board is None:
         return list(map(_text, tradeoff_lines(run)))
-    table = _table(list(HEADINGS), rows(run.board), right=len(HEADINGS) - 2)
+    names = list(headings(run.quality))
+    table = _table(names, rows(run.board), right=len(names) - 2)
     return [_text(head(run.board)), table, *map(_text, [*curve_lines(run.board), *tradeoff_lines(run)])]
 
 

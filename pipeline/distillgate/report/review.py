@@ -213,8 +213,8 @@ def _lines(review: Review) -> Iterator[str]:
     yield ""
     rows = [_row(change, change.now.card) for change in review.stages if change.now.card]
     if rows:
-        graded = any(change.now.card and change.now.card.graded for change in review.stages)
-        yield f"| stage | {'score' if graded else 'accuracy'} | change | flipped | p50 | p95 | per 1,000 items |"
+        (quality, *_) = (change.now.card.quality for change in review.stages if change.now.card)
+        yield f"| stage | {quality} | change | flipped | p50 | p95 | per 1,000 items |"
         yield from ("|---|---|---|---|---|---|---|", *rows, "")
     kept = [f"{percent(one.retention)} ({span(one.retention_interval)})" for one in review.retention.values() if one]
     if review.retention["now"]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from distillgate.results.verdicts import Verdict
 
 
+QUALITIES = ("accuracy", "score", "agreement")
+"""What the results of a run may be called; where they differ, the last of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What one predictor of a program is told before its question."""
@@ -161,9 +165,15 @@ class Run:
         return any(card.graded for card in self.scorecards.values())
 
     @property
+    def by_teacher(self) -> bool:
+        """Whether answers are judged by the teacher's, so that agreement is measured and not correctness."""
+        return any(card.by_teacher for card in self.scorecards.values())
+
+    @property
     def quality(self) -> str:
         """What the metric's result is called."""
-        return "score" if self.graded else "accuracy"
+        cards = list(self.scorecards.values())
+        return max((card.quality for card in cards), default="accuracy", key=QUALITIES.index)
 
     @cached_property
     def decision(self) -> Decision:
@@ -212,8 +222,12 @@ def decide(
     weak = ", ".join(verdict.gate.name for verdict in verdicts if verdict.state == "UNDERPOWERED")
     kept: tuple[str, ...] = ()
     if comparison is not None:
+        same = comparison.student.accuracy
         kept = (
-            f"It keeps {percent(comparison.retention)} of the teacher's {quality} "
+            f"It answers as the teacher does on {percent(same.value)} of {comparison.n} items (95 % interval "
+            f"{span(same.interval)}), which is agreement with the teacher, not correctness"
+            if comparison.student.by_teacher
+            else f"It keeps {percent(comparison.retention)} of the teacher's {quality} "
             f"(95 % interval {span(comparison.retention_interval)}, n = {comparison.n})",
         )
     if failed:

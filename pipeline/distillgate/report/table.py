@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from distillgate.report.board import HEADINGS, curve_lines, head, rows, tradeoff_lines
+from distillgate.report import board
+from distillgate.report.board import curve_lines, head, rows, tradeoff_lines
 from distillgate.report.moved import moved_lines
 from distillgate.report.run import Run
 from distillgate.report.terminal import Column, Look, Row, fitted
@@ -25,6 +26,7 @@ from distillgate.results.numbers import (
     span,
 )
 from distillgate.results.scorecard import Scorecard
+from distillgate.stages.spec import SECOND_TEACHER
 
 PLAIN = Look()
 SINCE = "since accepted"
@@ -97,20 +99,25 @@ def columns(run: Run, metrics: Sequence[str], interval: Callable[[tuple[float, f
         return card.parse_failures.value
 
     sliced = any(card.slices for card in cards.values())
+
+    def judged(render: Render) -> Callable[[str], str]:
+        """Of the teacher that is the reference there is no figure: it agrees with itself."""
+        return lambda stage: NONE if run.by_teacher and not run.graph[stage].judged_by else render(cards[stage])
+
     found = [
-        Figure(run.quality, run.quality, 0, of_items(lambda card: percent(accuracy(card))), change(accuracy, _points)),
+        Figure(run.quality, run.quality, 0, judged(lambda card: percent(accuracy(card))), change(accuracy, _points)),
         Figure(
             "95 % interval",
             "interval",
             1,
-            of_items(lambda card: interval(card.accuracy.interval)),
+            judged(lambda card: interval(card.accuracy.interval)),
             lambda both: (
                 " to ".join(f"{100 * end:+.1f}" for end in both.difference_interval)
                 if both.lost or both.gained
                 else NO_CHANGE
             ),
         ),
-        *([Figure("worst slice", "worst", 4, of_items(lambda c: percent(worst(c))), change(worst, _points))] * sliced),
+        *([Figure("worst slice", "worst", 4, judged(lambda c: percent(worst(c))), change(worst, _points))] * sliced),
         *(metric(name, place) for place, name in enumerate(metrics)),
         Figure("unparsed", "unparsed", 3, of_items(lambda card: percent(unparsed(card))), change(unparsed, _points)),
         Figure("p50", "p50", 2, of_items(lambda c: seconds(c.latency.p50)), change(lambda c: c.latency.p50, seconds)),
@@ -189,14 +196,32 @@ def _board(run: Run, look: Look) -> str:
     lines = "".join(map(look.wrapped, tradeoff_lines(run)))
     if run.board is None:
         return lines
-    keys = dict(zip(HEADINGS, (0, 0, 4, 0, 1, 2, 3, 0, 0), strict=False))
+    names = board.headings(run.quality)
+    keys = dict(zip(names, (0, 0, 4, 0, 1, 2, 3, 0, 0), strict=False))
     titles = [
         Column("", left=True),
-        *(Column(name.removeprefix("95 % ").removesuffix(" items"), keys[name]) for name in HEADINGS[1:-1]),
+        *(Column(name.removeprefix("95 % ").removesuffix(" items"), keys[name]) for name in names[1:-1]),
         Column("", left=True),
     ]
     table = fitted(look, titles, [Row(row) for row in rows(run.board)])
     return look.wrapped(head(run.board)) + table + "".join(map(look.wrapped, curve_lines(run.board))) + lines
+
+
+def reference_lines(run: Run) -> list[str]:
+    """What a figure of agreement is and is not, and how far another teacher agrees; none where golden rows judge."""
+    if not run.by_teacher:
+        return []
+    lines = [
+        "agreement with the teacher's own answers, not correctness: nothing here says whether the teacher is right"
+    ]
+    for stage, card in run.scorecards.items():
+        if run.graph[stage].played_by(SECOND_TEACHER):
+            same = card.accuracy
+            lines.append(
+                f"{run.title(stage)} ({card.model}) agrees with the teacher on {percent(same.value)} (95 % interval "
+                f"{span(same.interval)}, n = {same.n}): a student that reaches that differs no more than teachers do"
+            )
+    return lines
 
 
 def suspect_lines(run: Run) -> list[str]:
@@ -243,19 +268,32 @@ def _lines(run: Run) -> list[str]:
     lines = []
     if (compared := run.comparison) is not None:
         lines.append(
-            f"retention {percent(compared.retention)} (95 % interval {span(compared.retention_interval)}), "
+            _agreed(compared)
+            if run.by_teacher
+            else f"retention {percent(compared.retention)} (95 % interval {span(compared.retention_interval)}), "
             f"{len(compared.lost)} items lost, {len(compared.gained)} gained"
         )
-        test = NONE if math.isnan(compared.mcnemar) else f"McNemar p = {probability(compared.mcnemar)}; "
-        # what the tier advises is the gates' to decide
-        advice = f": {compared.tier.advice}" if run.decision.state == "yes" or not run.verdicts else ""
-        lines.append(f"{test.removeprefix(NONE)}retention is {compared.tier.name}{advice}")
-        lines += suspect_lines(run)
+        if not run.by_teacher:
+            lines.append(_tier(run, compared))
+        lines += [*reference_lines(run), *suspect_lines(run)]
     lines += economics_lines(run)
     if run.scorecards:
         alone = min(card.latency.n for card in run.scorecards.values())
         lines += [origin(run), f"{LATENCY} ({alone} or more)"]
     return lines
+
+
+def _agreed(compared: Comparison) -> str:
+    same = compared.student.accuracy
+    told = f"answers as the teacher's on {percent(same.value)} (95 % interval {span(same.interval)})"
+    return told if compared.graded else f"{told}, {compared.n - sum(compared.alike)} of {compared.n} items differ"
+
+
+def _tier(run: Run, compared: Comparison) -> str:
+    test = "" if math.isnan(compared.mcnemar) else f"McNemar p = {probability(compared.mcnemar)}; "
+    # what the tier advises is the gates' to decide
+    advice = f": {compared.tier.advice}" if run.decision.state == "yes" or not run.verdicts else ""
+    return f"{test}retention is {compared.tier.name}{advice}"
 
 
 def _narrow(interval: tuple[float, float]) -> str:

@@ -121,7 +121,7 @@ class Drift:
             return f"{stage} drifted from the accepted results: no answer changed, but {self.took}"
         change = now.accuracy.value - before.accuracy.value
         head = (
-            f"{stage} drifted from the accepted results: accuracy {percent(before.accuracy.value)} → "
+            f"{stage} drifted from the accepted results: {now.quality} {percent(before.accuracy.value)} → "
             f"{percent(now.accuracy.value)} ({points(change)}), {len(self.flips)} of {now.n} answers changed"
         )
         return "\n".join([head, *flip_lines(self.flips)])

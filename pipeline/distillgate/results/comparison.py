@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from distillgate.errors import StageError
-from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.scorecard import ItemResult, Scorecard, same_answers
 from distillgate.results.statistics import Interval, Paired, PairedScores
 
 
@@ -51,6 +51,11 @@ class Comparison:
         if [item.id for item in self.teacher.items] != [item.id for item in self.student.items]:
             raise StageError(
                 f"{self.teacher.stage} and {self.student.stage} were evaluated on different items; record both again"
+            )
+        if self.teacher.by_teacher != self.student.by_teacher:
+            raise StageError(
+                f"{self.teacher.stage} and {self.student.stage} were judged against different references, golden rows "
+                "and a teacher's answers; accept the results of one profile under one reference"
             )
 
     @property
@@ -122,7 +127,10 @@ class Comparison:
 
     @property
     def alike(self) -> list[bool]:
-        """Whether both answered an item the same: its label, of open answers every output; unparsed is no answer."""
+        """Whether both answered an item the same: its label, of open answers every output but the rationale; unparsed
+        is no answer. Where the teacher is the reference, as the task compares answers."""
+        if self.student.by_teacher and not self.graded:
+            return [bool(student.correct) for _, student in self._pairs]
         return [_same(teacher, student) for teacher, student in self._pairs]
 
     @property
@@ -175,4 +183,4 @@ class Comparison:
 def _same(teacher: ItemResult, student: ItemResult) -> bool:
     if teacher.parse_failure or student.parse_failure:
         return False
-    return teacher.answer == student.answer if teacher.expected else dict(teacher.outputs) == dict(student.outputs)
+    return teacher.answer == student.answer if teacher.expected else same_answers(teacher.outputs, student.outputs)

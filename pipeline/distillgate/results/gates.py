@@ -14,7 +14,7 @@ from distillgate.results.agreement import kappa_of
 from distillgate.results.comparison import TIERS, Comparison
 from distillgate.results.fine_tunes import FineTunes
 from distillgate.results.numbers import decimal, dollars, percent, points, ratio, seconds, span, times
-from distillgate.results.scorecard import ItemResult, Scorecard
+from distillgate.results.scorecard import RATIONALE, ItemResult, Scorecard
 from distillgate.results.statistics import Mean, Rate
 from distillgate.results.verdicts import Verdict
 
@@ -66,6 +66,9 @@ class Measure:
     marker: str
     """pytest's marker of its test, besides that of the role's stage; empty where it has none of its own."""
 
+    labels: bool = False
+    """Whether it needs golden rows to say what is right."""
+
 
 GATES: dict[str, Measure] = {}
 """What can be bounded, by the name that `[tool.distillgate.gates]` gives it; `gate` adds to it."""
@@ -78,11 +81,12 @@ def gate(
     by_metric: bool = True,
     roles: tuple[str, ...] = ("student",),
     marker: str = "",
+    labels: bool = False,
 ) -> Callable[[Callable[[Gate, Measured], Verdict]], Callable[[Gate, Measured], Verdict]]:
     """Register the decorated function as what measures the gates called `name`."""
 
     def register(verdict: Callable[[Gate, Measured], Verdict]) -> Callable[[Gate, Measured], Verdict]:
-        GATES[name] = Measure(verdict, has_interval, difference, by_metric, roles, marker)
+        GATES[name] = Measure(verdict, has_interval, difference, by_metric, roles, marker, labels)
         return verdict
 
     return register
@@ -124,13 +128,13 @@ def measure(bound: Gate, measured: Measured) -> Verdict:
     return measure_of(bound.name).verdict(bound, measured)
 
 
-@gate("teacher_accuracy", roles=("teacher",))
+@gate("teacher_accuracy", roles=("teacher",), labels=True)
 def _teacher_accuracy(bound: Gate, measured: Measured) -> Verdict:
     card = measured.teacher()
     return _of_estimate(bound, card.accuracy, _wrong(card, measured))
 
 
-@gate("student_accuracy")
+@gate("student_accuracy", labels=True)
 def _student_accuracy(bound: Gate, measured: Measured) -> Verdict:
     cards = measured.students()
     if len(cards) == 1:
@@ -185,7 +189,7 @@ def _parse_failures(bound: Gate, measured: Measured) -> Verdict:
     return _of_estimate(bound, card.parse_failures, [_named(i, measured) for i in card.items if i.parse_failure])
 
 
-@gate("retention", roles=("teacher", "student"), marker="retention")
+@gate("retention", roles=("teacher", "student"), marker="retention", labels=True)
 def _retention(bound: Gate, measured: Measured) -> Verdict:
     compared, cards = measured.compared(), measured.students()
     value, limits = compared.retention, compared.retention_interval
@@ -197,7 +201,7 @@ def _retention(bound: Gate, measured: Measured) -> Verdict:
     return Verdict(bound, value, compared.n, shown, limits, span(limits), lost, _mend(compared))
 
 
-@gate("non_inferiority", roles=("teacher", "student"), difference=True, marker="retention")
+@gate("non_inferiority", roles=("teacher", "student"), difference=True, marker="retention", labels=True)
 def _non_inferiority(bound: Gate, measured: Measured) -> Verdict:
     compared, cards = measured.compared(), measured.students()
     value, limits = compared.difference, compared.difference_interval
@@ -218,12 +222,14 @@ def _agreement(bound: Gate, measured: Measured) -> Verdict:
         for (teacher, student), same in zip(pairs, alike, strict=True)
         if not same
     ]
-    verdict = _of_estimate(bound, Rate(sum(alike), compared.n), misses)
+    by_task = compared.student.by_teacher
+    verdict = _of_estimate(bound, compared.student.accuracy if by_task else Rate(sum(alike), compared.n), misses)
     if compared.teacher.labelled:
         kappa = kappa_of([(teacher.answer, student.answer) for teacher, student in pairs])
         told = f"kappa {decimal(kappa)}"
     else:
-        fields = dict.fromkeys(name for teacher, _ in pairs for name in teacher.outputs if not teacher.parse_failure)
+        given = [teacher for teacher, _ in pairs if not teacher.parse_failure]
+        fields = dict.fromkeys(name for teacher in given for name in teacher.outputs if name != RATIONALE)
         shares = {
             name: Rate(sum(one.outputs.get(name) == other.outputs.get(name) for one, other in pairs), compared.n)
             for name in fields

@@ -16,6 +16,17 @@ from distillgate.results.statistics import Mean, Rate
 UNPARSED = "answer as it came"
 """Stands for the fields of an answer that did not parse."""
 
+UNANSWERED = "unparsed"
+"""The expected label of an item whose reference answer, the teacher's, did not parse: nothing agrees with it."""
+
+RATIONALE = "reasoning"
+"""The output in which DSPy's ChainOfThought thinks aloud: no part of what an answer says."""
+
+
+def same_answers(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two open answers have the same outputs, the rationale aside."""
+    return dict(one) | {RATIONALE: None} == dict(other) | {RATIONALE: None}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
@@ -154,6 +165,16 @@ class Scorecard:
     def labelled(self) -> bool:
         """Whether each item has a label, and an answer is right or wrong."""
         return not self.graded and all(item.expected for item in self.items)
+
+    @property
+    def by_teacher(self) -> bool:
+        """Whether answers are judged by the teacher's, and not by golden rows: then accuracy is agreement."""
+        return self.provenance.get("reference", "golden") != "golden"
+
+    @property
+    def quality(self) -> str:
+        """What `accuracy` is of these items: `accuracy`, the mean `score`, or `agreement` with the teacher."""
+        return "agreement" if self.by_teacher else "score" if self.graded else "accuracy"
 
     @cached_property
     def accuracy(self) -> Rate | Mean:

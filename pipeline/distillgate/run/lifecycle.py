@@ -74,6 +74,8 @@ class Lifecycle:
         self.profile = config.profile
         self.task: Task = load_task(config.task, config.pythonpath)
         """What is distilled."""
+        if not self.profile.by_teacher:
+            self.task.judge()
         for recipe in self.profile.recipes.values():
             self.task.in_form(recipe.form)
         self.graph: Graph = load_graph(config)
@@ -348,6 +350,12 @@ def check_measurable(config: Config, graph: Graph) -> None:
                 graph.showing(gate.of)
             except StageError as error:
                 raise ConfigError(f"the gate {name} can never be measured: {error}") from error
+        if gates.measure_of(name).labels and config.profile.by_teacher:
+            raise ConfigError(
+                f"the gate {name} can never be measured with profile {config.profile.name!r}, whose reference is the "
+                "teacher: nothing says which answers are right. Gate agreement instead, in "
+                f"[tool.distillgate.profiles.{config.profile.name}.gates]"
+            )
         for role in gates.measure_of(name).roles:
             if graph.standing_for(Role(role)) is None:
                 why = f"the profile names no {role}" if role not in config.profile.models else "no stage stands for it"

@@ -47,7 +47,7 @@ def _judged(task: Task, row: dspy.Example, item: ItemResult) -> ItemResult:
     import dspy
 
     answer = dspy.Prediction(**item.outputs)
-    score = Score.of(_said(task.metric(row, answer)), task.threshold)
+    score = Score.of(_said(task.judge()(row, answer)), task.threshold)
     secondary = {name: round(Score.of(_said(metric(row, answer))).value, 4) for name, metric in task.secondary.items()}
     return dataclasses.replace(item, score=score.value, correct=score.correct, secondary=secondary)
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from distillgate.errors import ConfigError
 from distillgate.stages.combine import cascade, ensemble, on_dev
 from distillgate.stages.distill import distillation
-from distillgate.stages.evaluate import OPTIMIZED, TEACHER_PLAIN, distilled, served, tuned_elsewhere, untuned
+from distillgate.stages.evaluate import (
+    LABEL,
+    OPTIMIZED,
+    SECOND,
+    TEACHER_PLAIN,
+    distilled,
+    judged_by_teacher,
+    served,
+    tuned_elsewhere,
+    untuned,
+)
 from distillgate.stages.optimize import NONE, OPTIMIZE, SAVED, optimization
 from distillgate.stages.spec import STUDENT, TEACHER, Graph, Role, Stage
 from distillgate.stages.teaching import RESAMPLED, TRACES
@@ -48,12 +58,23 @@ def load_graph(config: Config) -> Graph:
             raise ConfigError(f"stages = [{reference!r}] is a {type(found).__name__}, not a distillgate.Stage")
         own.append(found)
     teachers = _teachers(config)
-    return Graph((*teachers, *_students(config, teachers[-1]), *own), _absent(config))
+    teacher = next(stage for stage in teachers if stage.stands_for == TEACHER)
+    theirs = [_referred(config, stage) for stage in own]
+    return Graph((*teachers, *_students(config, teacher), *theirs), _absent(config))
 
 
 def _teachers(config: Config) -> tuple[Stage, ...]:
     name, _ = config.search
     search = optimization(config)
+    if config.profile.by_teacher:
+        if name not in (NONE, SAVED):
+            raise ConfigError(
+                f"profile {config.profile.name!r} has the teacher for its reference, so that nothing says by which "
+                f"answers to optimise its prompt; set optimizer = {NONE!r} or {SAVED!r}, not {name!r}"
+            )
+        label = dataclasses.replace(LABEL, asks_with=("",) if name == NONE else LABEL.asks_with)
+        second = dataclasses.replace(SECOND, asks_with=label.asks_with)
+        return (label, second) if config.profile.second_teacher else (label,)
     if name == NONE:
         return (dataclasses.replace(TEACHER_PLAIN, stands_for=TEACHER),)
     if name == SAVED:
@@ -72,10 +93,12 @@ def _students(config: Config, teacher: Stage) -> tuple[Stage, ...]:
         role, suffix = (Role(f"{STUDENT.name}@{name}"), f"@{name}") if name else (STUDENT, "")
         called = f"student {name}" if name else "student"
         if not recipe.serves:
-            untrained.setdefault((recipe.model, recipe.form), untuned(role, suffix, f"untuned {called}"))
+            untrained.setdefault(
+                (recipe.model, recipe.form), _referred(config, untuned(role, suffix, f"untuned {called}"))
+            )
         if recipe.prompt == "optimized" and search == NONE:
             raise ConfigError(f"prompt = 'optimized' of the {called} needs an optimizer, which is {NONE!r}")
-        stages = _of_recipe(config, name, role, suffix, called)
+        stages = [_referred(config, stage) for stage in _of_recipe(config, name, role, suffix, called)]
         shown[name] = [dataclasses.replace(stage, recipe=name) for stage in stages if stage.evaluates]
         if name == profile.chosen:
             shown[name][0] = dataclasses.replace(shown[name][0], stands_for=STUDENT)
@@ -93,6 +116,10 @@ def _students(config: Config, teacher: Stage) -> tuple[Stage, ...]:
         traces = dataclasses.replace(TRACES, needs=(), asks_with=("",) if search == NONE else TRACES.asks_with)
     teaching = [traces, *([RESAMPLED] if resampled else [])] if trained else []
     return (*teaching, *untrained.values(), *made)
+
+
+def _referred(config: Config, stage: Stage) -> Stage:
+    return judged_by_teacher(stage) if stage.evaluates and config.profile.by_teacher else stage
 
 
 def _of_recipe(config: Config, name: str, role: Role, suffix: str, called: str) -> list[Stage]:
@@ -128,7 +155,7 @@ def _cascade(name: str, settings: Cascade, students: list[Stage], teacher: Stage
     asked = students if settings.unsure == "seeds" else students[:1]
     chooses = settings.threshold is None and settings.unsure != "unparsed"
     tried = [on_dev(stage) for stage in (*asked, teacher)] if chooses else []
-    return [*tried, cascade(name, settings, students, teacher, tried)]
+    return [*sorted(tried, key=lambda stage: bool(stage.judged_by)), cascade(name, settings, students, teacher, tried)]
 
 
 def _absent(config: Config) -> dict[str, str]:

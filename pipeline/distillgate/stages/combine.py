@@ -22,9 +22,12 @@ ON_DEV = "_on_dev"
 
 def on_dev(stage: Stage) -> Stage:
     """The same evaluation over the dev rows, whose result decides something and is no figure of its own."""
+    judge = f"{stage.judged_by}{ON_DEV}" if stage.judged_by else ""
     return dataclasses.replace(
         stage,
         name=f"{stage.name}{ON_DEV}",
+        needs=tuple(judge if name == stage.judged_by else name for name in stage.needs),
+        judged_by=judge,
         title=f"{stage.title} on dev",
         split="dev",
         evaluates=False,
@@ -95,6 +98,7 @@ def _scorecard(
     days = sorted(str(origin[day]) for origin in origins for day in ("begun", "recorded") if day in origin)
     provenance = {
         **{name: origins[0].get(name) for name in ("task", "profile", "data", "seed", "versions")},
+        **({"reference": "teacher"} if cards[0].by_teacher else {}),
         "stage": context.stage.name,
         "models": list(dict.fromkeys(str(model) for origin in origins for model in origin.get("models") or ())),
         **({"begun": days[0], "recorded": days[-1]} if days else {}),

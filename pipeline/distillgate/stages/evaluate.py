@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distillgate.errors import StageError
 from distillgate.secrets.known import scrubbed
 from distillgate.stages.optimize import check_teacher, teacher_of
-from distillgate.stages.spec import JUDGE, TEACHER, Role, Stage
+from distillgate.stages.spec import JUDGE, SECOND_TEACHER, TEACHER, Role, Stage
 
 if TYPE_CHECKING:
     import dspy
@@ -70,6 +71,31 @@ OPTIMIZED = evaluation(
     asks_with=("optimize",),
     check=check_teacher,
 )
+
+LABEL = dataclasses.replace(
+    OPTIMIZED,
+    name="label",
+    title="teacher, the reference",
+    needs=(),
+    fixture="",
+)
+"""The teacher's answers to the test rows, which stand in for labels."""
+
+SECOND = evaluation(
+    "label_again",
+    "second teacher",
+    SECOND_TEACHER,
+    lambda context: context.cast(teacher_of(context), SECOND_TEACHER),
+    needs=(LABEL.name,),
+    judged_by=LABEL.name,
+    marker="teacher",
+    check=check_teacher,
+)
+
+
+def judged_by_teacher(stage: Stage) -> Stage:
+    """The same evaluation, whose answers are judged by the teacher's."""
+    return dataclasses.replace(stage, needs=(*stage.needs, LABEL.name), judged_by=LABEL.name)
 
 
 def untuned(role: Role, suffix: str = "", title: str = "untuned student") -> Stage:

@@ -26,6 +26,7 @@ from distillgate import calls
 from distillgate.calls import Call, Purpose, Scope
 from distillgate.errors import InterceptionError
 from distillgate.results.score import Score
+from distillgate.stages.agreeing import agreement
 from distillgate.stages.awaiting import awaited
 from distillgate.stages.context import Context
 from distillgate.task import Task
@@ -127,16 +128,20 @@ def attributed(item: str | None = None, purpose: Purpose | None = None) -> Itera
 def scored(context: Context) -> Callable[..., Score]:
     """The task's metric as a function that returns a `Score`; its own calls are its own, and ask the judge.
 
+    Where the teacher's answers are the reference, agreement with them stands in for the metric.
+
     Raises:
-        MetricError: the metric returns what is no verdict.
+        ConfigError: there is no metric.
+        MetricError: it returns what is no verdict.
     """
     task, judge = context.task, context.judge()
+    metric = agreement(context) if context.config.profile.by_teacher else task.judge()
     asked = {"lm": judge} if judge else {}
 
     def score(example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> Score:
         more = {} if trace is None else {"trace": trace}
         with attributed(purpose="metric"), dspy.context(**asked), _kept_if_it_fails():
-            verdict = task.metric(example, prediction, **more)
+            verdict = metric(example, prediction, **more)
             return Score.of(awaited(verdict) if inspect.iscoroutine(verdict) else verdict, task.threshold)
 
     return score

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import math
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import dspy
 from dspy.evaluate import Evaluate
 from dspy.utils.exceptions import AdapterParseError
-from pydantic import BaseModel
 
 from distillgate.calls import Call
-from distillgate.errors import MetricError, StageError
+from distillgate.errors import MetricError
 from distillgate.golden import text_of
 from distillgate.results.score import Score
-from distillgate.results.scorecard import UNPARSED, ItemResult, Scorecard, timed
+from distillgate.results.scorecard import UNANSWERED, UNPARSED, ItemResult, Scorecard, timed
+from distillgate.stages.agreeing import outputs_of, references
 from distillgate.stages.context import Context
 from distillgate.stages.runtime import attributed, scored
 from distillgate.task import Task
@@ -40,17 +36,19 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
     step = len(examples) / alone if alone else 0.0
     first = {int(index * step) for index in range(alone)}
     rest = [index for index in range(len(examples)) if index not in first]
+    by_teacher = context.config.profile.by_teacher
+    given = references(context) if by_teacher else None
     results: dict[int, ItemResult] = {}
     for indices, threads in ((sorted(first), 1), (rest, context.num_threads)):
         if indices:
             answers = _answers(context, program, [examples[index] for index in indices], threads)
             for index, answer in zip(indices, answers, strict=True):
-                results[index] = _result(examples[index], answer, context.task)
+                results[index] = _result(examples[index], answer, context.task, given)
     return Scorecard(
         context.stage.name,
         program.predictors()[0].lm.model,
         tuple(results[index] for index in range(len(examples))),
-        context.provenance,
+        {**context.provenance, **({"reference": "teacher"} if by_teacher else {})},
     )
 
 
@@ -94,20 +92,31 @@ def _answers(
     return [prediction for _, prediction, _ in outcome.results]
 
 
-def _result(example: dspy.Example, prediction: dspy.Prediction, task: Task) -> ItemResult:
+def _result(
+    example: dspy.Example, prediction: dspy.Prediction, task: Task, given: Mapping[str, ItemResult] | None
+) -> ItemResult:
+    """One item's result; `given` are the teacher's answers where those are the reference."""
     score, calls = prediction.verdict, tuple[Call, ...](prediction.calls)
     failed = prediction.unparsed is not None
     outputs = {UNPARSED: prediction.unparsed} if failed else outputs_of(prediction.answer)
     if any(call.logprobs for call in calls):
         outputs.pop("logprobs", None)  # DSPy adds the tokens to the answer
     shown = task.label or next(reversed(outputs), "")
+    answer = "" if failed else text_of(outputs[shown]) if shown in outputs else ""
+    if given is None:
+        expected = text_of(example[task.label]) if task.label else ""
+        reference = text_of(example[shown]) if not task.label and shown in example else ""
+    else:
+        teacher = given.get(example.id)
+        expected = (teacher.expected if teacher else answer or UNANSWERED) if task.label else ""
+        reference = teacher.answer if teacher and not task.label else ""
     return ItemResult(
         id=example.id,
         slices={name: text_of(example.get(name)) for name in task.slices},
         cluster=text_of(example.get(task.cluster)) if task.cluster else "",
-        expected=text_of(example[task.label]) if task.label else "",
-        reference=text_of(example[shown]) if not task.label and shown in example else "",
-        answer="" if failed else text_of(outputs[shown]) if shown in outputs else "",
+        expected=expected,
+        reference=reference,
+        answer=answer,
         outputs=outputs,
         score=score.value,
         correct=score.correct,
@@ -158,37 +167,3 @@ def _secondary(task: Task, example: dspy.Example, answer: dspy.Prediction) -> di
         except MetricError as error:
             raise MetricError(f"secondary metric {name!r}: {error}") from error
     return found
-
-
-def outputs_of(prediction: dspy.Prediction) -> dict[str, Any]:
-    """Every output of an answer as JSON can hold it.
-
-    Raises:
-        StageError: one is an object that says of itself no more than where it lies in memory.
-    """
-    return {name: _plain(value, name) for name, value in prediction.items()}
-
-
-def _plain(value: Any, name: str) -> Any:
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, BaseModel):
-        return _plain(value.model_dump(mode="json"), name)
-    if isinstance(value, enum.Enum):
-        return _plain(value.value, name)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value), name)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(child, name) for key, child in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((_plain(child, name) for child in value), key=text_of)
-    if isinstance(value, list | tuple):
-        return [_plain(child, name) for child in value]
-    if re.search(r" at 0x[0-9a-f]+>", text := str(value)):
-        raise StageError(
-            f"the program's output {name!r} is a {type(value).__name__}, which differs from run to run ({text}). "
-            "Return a text, a number, a list, a table, a dataclass or a Pydantic model"
-        )
-    return text

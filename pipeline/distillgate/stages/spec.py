@@ -55,6 +55,7 @@ TEACHER = Role("teacher")
 STUDENT = Role("student")
 PROPOSER = Role("proposer", fallback="teacher")
 JUDGE = Role("judge", optional=True)
+SECOND_TEACHER = Role("second_teacher")
 
 
 def models_of(profile: Profile, roles: Iterable[Role]) -> tuple[Model, ...]:
@@ -144,6 +145,9 @@ class Stage:
     recipe: str | None = None
     """Of an evaluation, the student, ensemble or cascade of the profile that it shows, by name; a gate is measured on
     it as `GATE@NAME`. None where it shows none that is made here."""
+
+    judged_by: str = ""
+    """Of an evaluation, the stage whose answers are its reference; empty of that one, and where golden rows are."""
 
     ignored: tuple[str, ...] = ()
     """Of these files, those that git ignores because the tape holds the same; a checkout lacks them."""

@@ -72,7 +72,11 @@ def frontier(run: Run) -> Chart | None:
 def retention(run: Run) -> Chart | None:
     """What the student keeps, with its interval, against the gate; None without a comparison."""
     compared = run.comparison
-    if compared is None or not all(map(math.isfinite, (compared.retention, *compared.retention_interval))):
+    if (
+        compared is None
+        or run.by_teacher
+        or not all(map(math.isfinite, (compared.retention, *compared.retention_interval)))
+    ):
         return None
     low, high = compared.retention_interval
     gate = next((one.gate.minimum for one in run.verdicts if one.gate.name == "retention"), None)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distillgate.report.board import HEADINGS, curve_lines, head, rows
+from distillgate.report import board
+from distillgate.report.board import curve_lines, head, rows
 from distillgate.report.page.bullets import STATES, Shown, shown, tally
 from distillgate.report.page.charts import charts
 from distillgate.report.page.confusion import matrix
@@ -106,7 +107,7 @@ def students(run: Run) -> Variables | None:
         return None
     return {
         "asked": head(run.board) if run.board else "",
-        "head": list(HEADINGS),
+        "head": list(board.headings(run.quality)),
         "rows": rows(run.board) if run.board else [],
         "curves": curve_lines(run.board) if run.board else [],
         "cascades": [(place, title, *found) for place, (title, found) in enumerate(cascades)],
@@ -219,10 +220,15 @@ def deciding(run: Run) -> Iterator[tuple[str, str, str, str]]:
         return
     states = {gate.verdict.gate.name: gate.state for gate in judged(run) if gate.verdict}
     interval = f"95 % interval {span(compared.retention_interval)}"
-    yield "retention", percent(compared.retention), interval, states.get("retention", "")
+    if run.by_teacher:
+        same = compared.student.accuracy
+        yield "agreement", percent(same.value), f"95 % interval {span(same.interval)}", states.get("agreement", "")
+    else:
+        yield "retention", percent(compared.retention), interval, states.get("retention", "")
     test = "" if math.isnan(compared.mcnemar) else f", McNemar p = {probability(compared.mcnemar)}"
     flipped = f"{count(len(compared.lost))} items lost, {count(len(compared.gained))} gained{test}"
-    yield f"{run.quality} difference", points(compared.difference), flipped, states.get("non_inferiority", "")
+    if not run.by_teacher:
+        yield f"{run.quality} difference", points(compared.difference), flipped, states.get("non_inferiority", "")
     cost, time = ratio(compared.cost_reduction), ratio(compared.latency_ratio)
     yield "cost", cost, "cheaper an item than the teacher", states.get("cost_reduction", "")
     yield "time", time, "of the teacher's median item", states.get("latency_ratio", "")
