@@ -169,7 +169,7 @@ class Scorecard:
     @property
     def by_teacher(self) -> bool:
         """Whether answers are judged by the teacher's, and not by golden rows: then accuracy is agreement."""
-        return self.provenance.get("reference", "golden") != "golden"
+        return bool(self.provenance.get("reference", "golden") != "golden")
 
     @property
     def quality(self) -> str:
