@@ -35,6 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
     from distillgate.report.table import ending
     from distillgate.report.terminal import look_of
     from distillgate.run.lifecycle import Lifecycle
+    from distillgate.stages.baselines import missing_baselines
 
     folder: Path | None = chosen.to
     if folder is not None:  # refused now, and not after the replay
@@ -42,6 +43,8 @@ def run(chosen: argparse.Namespace) -> int:
         must_be_writable(folder)
     lifecycle = Lifecycle(_config(chosen))
     _notices(lifecycle.config)
+    for why in missing_baselines(lifecycle.config):
+        say(f"note: {why}", sys.stderr)
     with _replaying(lifecycle):
         for stage in lifecycle.graph.evaluations:
             lifecycle.scorecard(stage)

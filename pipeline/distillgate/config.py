@@ -121,6 +121,9 @@ class Config(Table):
     optimizer_settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Keyword arguments of the optimizer, as DSPy names them."""
 
+    baselines: tuple[str, ...] = ()
+    """What is measured beside the models, learned from the training labels alone: `majority`, `keywords`, `linear`."""
+
     judge_labels: str = ""
     """The field of a test row that holds people's verdict on an answer, against which the judge's is measured: true or
     false of the answer that stands for the teacher, or a table from stages to true or false."""

@@ -8,7 +8,8 @@ from distillgate.report.table import lifecycle_table
 from tests.documentation import DOCS, README, blocks
 
 pytestmark = pytest.mark.usefixtures(
-    "teacher_scorecard", "optimized_scorecard", "student_scorecard", "distilled_scorecard"
+    *("teacher_scorecard", "optimized_scorecard", "student_scorecard", "distilled_scorecard"),
+    *("baseline_majority_scorecard", "baseline_keywords_scorecard", "baseline_linear_scorecard"),
 )
 
 

@@ -258,10 +258,8 @@ def origin(run: Run) -> str:
     cards = list(run.scorecards.values())
     days = ("begun", "recorded")
     dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
-    return (
-        f"n = {cards[0].n}, data {cards[0].provenance['data']}, recorded "
-        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))} with profile {run.profile}"
-    )
+    when = f"recorded {' to '.join(dict.fromkeys((dates[0], dates[-1])))} " if dates else ""
+    return f"n = {cards[0].n}, data {cards[0].provenance['data']}, {when}with profile {run.profile}"
 
 
 def _lines(run: Run) -> list[str]:
@@ -278,7 +276,8 @@ def _lines(run: Run) -> list[str]:
         lines += [*reference_lines(run), *suspect_lines(run)]
     lines += economics_lines(run)
     if run.scorecards:
-        alone = min(card.latency.n for card in run.scorecards.values())
+        asked = [card for card in run.scorecards.values() if any(item.calls for item in card.items)]
+        alone = min((card.latency.n for card in asked), default=0)
         lines += [origin(run), f"{LATENCY} ({alone} or more)"]
     return lines
 

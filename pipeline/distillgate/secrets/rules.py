@@ -267,7 +267,8 @@ RULES: tuple[Rule, ...] = (
         "email",
         r"(?<![\w.%+-])(?:(?<=\\)[nrtbfu])?(?P<secret>[\w.%+-]+@(?:[\w-]+\.)+[a-z]{2,})",
         "@",
-        accept=lambda match: not match["secret"].startswith("git@"),
+        # a user of git, and a file of a stage such as distilled@small.jsonl
+        accept=lambda match: not match["secret"].startswith("git@") and not match["secret"].endswith(".jsonl"),
     ),
     Rule(
         "home-path",

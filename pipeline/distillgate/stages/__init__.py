@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from distillgate.errors import ConfigError
+from distillgate.stages.baselines import baselines
 from distillgate.stages.combine import cascade, ensemble, on_dev
 from distillgate.stages.distill import distillation
 from distillgate.stages.evaluate import (
@@ -60,7 +61,8 @@ def load_graph(config: Config) -> Graph:
     teachers = _teachers(config)
     teacher = next(stage for stage in teachers if stage.stands_for == TEACHER)
     theirs = [_referred(config, stage) for stage in own]
-    return Graph((*teachers, *_students(config, teacher), *theirs), _absent(config))
+    cheap, unmeasured = baselines(config)
+    return Graph((*teachers, *_students(config, teacher), *theirs, *cheap), _absent(config) | unmeasured)
 
 
 def _teachers(config: Config) -> tuple[Stage, ...]:
