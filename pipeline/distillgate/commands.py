@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from distillgate.errors import ConfigError
+from distillgate.errors import ConfigError, ReportError
 from distillgate.project import find_root
 from distillgate.secrets.known import scrubbed
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 EXITS = {"yes": 0, "no": 1, "open": 2}
 """State of a decision → exit code."""
+
+SHOWN = 10
+"""Differences of each part of a card that are listed."""
 
 STYLES = {"error": "red", "warning": "yellow"}
 """Severity of a finding → its colour."""
@@ -136,6 +139,41 @@ def show(chosen: argparse.Namespace) -> int:
         text = "".join(item_text(lifecycle, chosen.item, stages, look))
     sys.stdout.write(scrubbed(text))
     return 0
+
+
+def card(chosen: argparse.Namespace) -> int:
+    """Write the student card."""
+    from distillgate.report.card import write_card
+    from distillgate.run.lifecycle import Lifecycle
+
+    lifecycle = Lifecycle(_config(chosen))
+    with _replaying(lifecycle):
+        page = write_card(lifecycle, chosen.to)
+    say(f"card: {page}")
+    return 0
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    """Compare a student card with what the recordings give."""
+    from distillgate.report.card import read_card, verified
+    from distillgate.run.lifecycle import Lifecycle
+
+    folder, content = read_card(chosen.card)
+    if "profile" not in vars(chosen) or chosen.profile is None:
+        chosen.profile = content["profile"]
+    lifecycle = Lifecycle(_config(chosen))
+    for what, ours in (("task", lifecycle.task.name), ("profile", lifecycle.profile.name)):
+        if content[what] != ours:
+            raise ReportError(f"the card is of the {what} {content[what]!r}, not {ours!r}; name it with --{what}")
+    with _replaying(lifecycle):
+        found = verified(lifecycle, folder, content)
+    for name, differing in found.items():
+        say(f"{name}: {'DIFFERS' if differing else 'holds'}")
+        for line in differing[:SHOWN]:
+            say(f"  {line}")
+        if len(differing) > SHOWN:
+            say(f"  … {len(differing) - SHOWN} more")
+    return 1 if any(found.values()) else 0
 
 
 def compare(chosen: argparse.Namespace) -> int:

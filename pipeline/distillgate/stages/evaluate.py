@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def evaluation(name: str, title: str, role: Role, program: Callable[[Context], dspy.Module], **declared: Any) -> Stage:
     """A stage that scores what `program` makes on the test split; `declared` are further fields of `Stage`."""
-    return Stage(name, title, partial(_evaluate, program=program), roles=(role, JUDGE), evaluates=True, **declared)
+    run = partial(_evaluate, program=program)
+    return Stage(name, title, run, roles=(role, JUDGE), evaluates=True, program=program, **declared)
 
 
 def _evaluate(context: Context, program: Callable[[Context], dspy.Module]) -> Scorecard:

@@ -146,6 +146,9 @@ class Stage:
     """Of an evaluation, the student, ensemble or cascade of the profile that it shows, by name; a gate is measured on
     it as `GATE@NAME`. None where it shows none that is made here."""
 
+    program: Callable[[Any], Any] | None = None
+    """Of an evaluation, makes the program that it scores, of the `Context` that it runs with."""
+
     judged_by: str = ""
     """Of an evaluation, the stage whose answers are its reference; empty of that one, and where golden rows are."""
 
