@@ -77,9 +77,7 @@ def card_of(lifecycle: Lifecycle) -> tuple[dict[str, Any], bytes]:
 
 def _program(lifecycle: Lifecycle, student: Stage) -> bytes:
     """What stock DSPy saves of the student's program, without addresses: whoever loads it says where the model is."""
-    from distillgate.stages.runtime import saved_program
-
-    state = orjson.loads(saved_program(lifecycle.program(student.name)))
+    state = orjson.loads(lifecycle.program(student.name))
     for part in state.values():
         if isinstance(part, dict) and isinstance(part.get("lm"), dict):
             part["lm"] = {key: value for key, value in part["lm"].items() if key not in ("api_base", "base_url")}

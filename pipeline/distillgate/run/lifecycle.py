@@ -221,13 +221,13 @@ class Lifecycle:
         with opened, prepared(self.task), scope(purpose="setup"):
             return self.task.program()
 
-    def program(self, name: str) -> dspy.Module:
-        """The program that an evaluation scores, its models set; it and what it needs run if they have not.
+    def program(self, name: str) -> bytes:
+        """What stock DSPy saves of the program that an evaluation scores; it and what it needs run if they have not.
 
         Raises:
             StageError: the stage is none, or is computed of others' answers and has no program; further as `result`.
         """
-        from distillgate.stages.runtime import prepared
+        from distillgate.stages.runtime import prepared, saved_program
 
         self.scorecard(name)
         stage = self.graph[name]
@@ -235,8 +235,7 @@ class Lifecycle:
             raise StageError(f"stage {name!r} has no program of its own: it is made of what other stages answer")
         nothing_sent = guarded(self.config.programs, self.config.libraries)
         with nothing_sent, prepared(self._met_by(stage)), scope(purpose="setup"):
-            made: dspy.Module = stage.program(self._context(stage, UNTAPED))
-        return made
+            return saved_program(stage.program(self._context(stage, UNTAPED)))
 
     def _check(self, stage: Stage, context: Context) -> Context:
         """Refuse what no stage that is to be recorded could run with, before a call is paid for.
