@@ -43,6 +43,8 @@ class Endpoint:
         """The probability of each token of the answer to a chat request that asks for it; None tells none."""
         self.by_seed = False
         """Whether tuned models are called by the seed of their job, so that a script can tell them apart."""
+        self.refuses_jobs: Callable[[str], bool] = lambda model: False
+        """Of which models it takes no fine-tuning jobs any more."""
         self.files: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.job_status = "succeeded"
@@ -146,6 +148,10 @@ class Endpoint:
         body = await request.json()
         if failure := self._seen(request, body):
             return failure
+        if self.refuses_jobs(body["model"]):
+            message = "Fine-tuning is no longer available: new jobs are not accepted for this organization."
+            error = {"message": message, "type": "invalid_request_error", "code": "fine_tuning_unavailable"}
+            return JSONResponse({"error": error}, 403)
         name = f"ftjob-{len(self.jobs) + 1}"
         self.jobs[name] = {
             "id": name,

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, act: Callable[[argparse.Namespace], int], does: str) -> argparse.ArgumentParser:
         command = subcommands.add_parser(name, help=does, description=does)
         command.set_defaults(act=act)
-        if act not in (commands.serve, commands.init):
+        if act not in (commands.serve, commands.init, commands.rescue):
             command.add_argument("--profile", default=argparse.SUPPRESS, help="a profile of pyproject.toml")
         if act is not commands.serve:
             command.add_argument("--task", default=argparse.SUPPRESS, help="a task of [tool.distillgate.tasks]")
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.add_argument("stages", nargs="*", metavar="STAGE", help="default: every stage")
     record.add_argument("--dry-run", action="store_true", help="say what it would do and cost, send nothing")
+    record.add_argument("--only", action="store_true", help="leave alone what is downstream of the stages named")
     record.add_argument("--fresh", action="store_true", help="ask everything, even what a tape of the task holds")
     record.add_argument("--max-cost", type=amount, metavar="USD", help="stop before the call that would exceed it")
     record.add_argument("--review", type=Path, metavar="DIR", help="write what changed as review.md and review.json")
@@ -128,6 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     begin.add_argument("--teacher", metavar="MODEL", help="DSPy's name of a model, such as openai/gpt-4.1")
     begin.add_argument("--student", metavar="MODEL", help="one that the endpoint tunes")
     begin.add_argument("--key-env", metavar="NAME", help="the environment variable that holds the endpoint's key")
+    keep = add("rescue", commands.rescue, "keep what an expiring model does: write a profile, plan, say what is next")
+    keep.add_argument("model", metavar="MODEL", help="its name, such as ft:gpt-4o-mini-2024-07-18:acme::AbC123")
+    keep.add_argument("--key-env", metavar="NAME", help="the variable with its key; default: OPENAI_API_KEY")
+    keep.add_argument("--api-base", metavar="URL", help="its endpoint; default: the provider's own")
+    keep.add_argument("--student", metavar="MODEL", help="DSPy's name of an open model that an endpoint tunes")
+    keep.add_argument("--student-api-base", metavar="URL", help="that endpoint; default: distillgate serve")
+    keep.add_argument("--student-key-env", metavar="NAME", help="the variable with its key; default: none is sent")
     serve = add("serve", commands.serve, "serve local models over OpenAI's API (extra: local)")
     serve.add_argument("--port", type=int, help="default: the port of [tool.distillgate.local]")
     return parser

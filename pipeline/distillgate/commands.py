@@ -84,7 +84,7 @@ def record(chosen: argparse.Namespace) -> int:
 
     meter = Meter(config.profile, config.max_cost, bar or Lines(tell))
     stages = tuple(chosen.stages) or load_graph(config).taped
-    lifecycle = Lifecycle(config, stages, tell, meter, fresh=chosen.fresh)
+    lifecycle = Lifecycle(config, stages, tell, meter, fresh=chosen.fresh, only=chosen.only)
     plan = plan_of(lifecycle)
     sys.stdout.write(scrubbed(plan_text(plan)))
     if chosen.dry_run:
@@ -262,6 +262,20 @@ def init(chosen: argparse.Namespace) -> int:
         "next: distillgate record --dry-run (what it will ask for and cost), distillgate record, then accept the "
         "results once with pytest --distill-update-golden; from then on pytest replays them"
     )
+    return 0
+
+
+def rescue(chosen: argparse.Namespace) -> int:
+    """Write a profile that keeps an expiring model, and say what is next."""
+    import datetime
+
+    from distillgate.rescue import Rescue, rescue
+
+    names = ("key_env", "api_base", "student", "student_api_base", "student_key_env")
+    given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+    today = datetime.datetime.now(datetime.UTC).date()
+    for line in rescue(find_root(Path.cwd()), Rescue(chosen.model, **given), today, chosen.task):
+        say(line)
     return 0
 
 

@@ -48,7 +48,7 @@ LAYERS = (
     ("run",),
     ("checks", "local"),
     ("report",),
-    ("testing",),
+    ("testing", "rescue"),
     ("commands",),
     ("cli",),
     ("__main__", "__init__"),
@@ -137,7 +137,9 @@ def test_a_part_imports_lower_parts_only():
             {"cassette", "money.meter", "money.plan", "run.paths", "run.recordings", "run", "checks", "report"},
             id="cassettes",
         ),
-        pytest.param(["distillgate.run.lifecycle"], {"run", "checks", "report", "testing", "commands"}, id="lifecycle"),
+        pytest.param(
+            ["distillgate.run.lifecycle"], {"run", "checks", "report", "testing", "rescue", "commands"}, id="lifecycle"
+        ),
         pytest.param(["distillgate.local"], {"local", "commands"}, id="the-local-endpoint"),
         pytest.param(["genai_prices"], {"money.prices"}, id="published-prices"),
         pytest.param(

@@ -59,11 +59,12 @@ class Lifecycle:
         meter: Meter | None = None,
         live: tuple[str, ...] = (),
         fresh: bool = False,
+        only: bool = False,
     ) -> None:
         """`tell` receives one-line progress messages while recording; `meter` counts it and keeps its budget.
 
         `live` names evaluations that ask the endpoint instead of a tape and leave nothing behind; `fresh` asks anew
-        what a recording could take from other tapes of the task.
+        what a recording could take from other tapes of the task; `only` leaves alone what is downstream of `record`.
 
         Raises:
             StageError: `record` or `live` names no stage.
@@ -80,7 +81,7 @@ class Lifecycle:
             self.task.in_form(recipe.form)
         self.graph: Graph = load_graph(config)
         check_measurable(config, self.graph)
-        self.recordings = Recordings(config, self.task.name, self.graph, record, tell, meter, live, fresh)
+        self.recordings = Recordings(config, self.task.name, self.graph, record, tell, meter, live, fresh, only)
         self.ledger = Ledger(self.profile, self.graph)
         """What each stage that has run cost, from the calls on its tape."""
         self.headers: dict[str, dict[str, Any]] = {}

@@ -44,8 +44,11 @@ class Recordings(TapePaths):
         meter: Meter | None = None,
         live: tuple[str, ...] = (),
         fresh: bool = False,
+        only: bool = False,
     ) -> None:
-        """`record` names the stages to record; those downstream of them follow. `tell` receives progress messages.
+        """`record` names the stages to record; those downstream of them follow, unless `only` they are asked for.
+
+        `tell` receives progress messages.
 
         `fresh` asks everything anew, even what a tape of the task holds: see `library`.
 
@@ -59,7 +62,9 @@ class Recordings(TapePaths):
         if computed := [name for name in record if name in graph and graph[name].derived]:
             needed = ", ".join(graph[computed[0]].needs)
             raise StageError(f"{computed[0]} has no recording: it is computed of {needed}. Record these")
-        self.stages = tuple(name for name in graph.with_downstream(record) if not graph[name].derived)
+        named = graph.named(record)
+        wanted = [name for name in graph if name in named] if only else graph.with_downstream(record)
+        self.stages = tuple(name for name in wanted if not graph[name].derived)
         """The stages that are recorded; all others are replayed."""
         self.meter = meter or Meter(config.profile)
         """What this run has sent and spent."""

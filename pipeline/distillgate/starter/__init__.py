@@ -56,6 +56,11 @@ class Start:
             raise ConfigError(f"--key-env {self.key_env!r} is no name of an environment variable")
 
 
+def local_models() -> str:
+    """What `distillgate serve` serves unless a project says otherwise, as TOML."""
+    return _template("local.toml", Start())
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """What `begin` did."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,11 @@ def remedy(status: int, body: Any, key: str, table: str) -> str:
     """What mends an error, as a sentence; `key` names the key's variable, `table` the profile's table."""
     if _quota(body):
         status = 402
+    if status in (400, 403, 404, 410) and _tunes_no_more(message_of(body)):
+        return (
+            "The endpoint takes no fine-tuning jobs for this model (OpenAI takes none from 6 January 2027, of many "
+            f"accounts none already): name a student in {table} that another endpoint tunes, such as distillgate serve"
+        )
     if status in PASSING or status >= 500:
         return "The endpoint failed at every attempt: run the same command again later"
     return _REMEDIES.get(status, _REMEDIES[400]).format(key=key or "the endpoint's settings", table=table)
@@ -67,6 +73,12 @@ def wait_asked_of(headers: Mapping[str, str]) -> float | None:
         except (TypeError, ValueError):
             continue
     return None
+
+
+def _tunes_no_more(said: str) -> bool:
+    """Whether a refusal is about tuning itself, so that no other request would be taken either."""
+    ended = r"deprecat|no longer|not (available|supported|allowed|permitted|accept)|unavailable|sunset|shut"
+    return bool(re.search("fine.?tun", said, re.IGNORECASE) and re.search(ended, said, re.IGNORECASE))
 
 
 def _quota(body: Any) -> bool:

@@ -28,6 +28,25 @@ def test_a_429_that_means_money_is(body):
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "Fine-tuning is no longer available for this organization",
+        "Model gpt-4o-mini is deprecated and not available for fine-tuning",
+        "New finetuning jobs are not accepted",
+    ],
+)
+def test_a_provider_that_tunes_no_more_asks_for_another_endpoint(message):
+    assert "another endpoint tunes" in remedy(403, error() | {"error": {"message": message}}, "KEY", "[table]")
+
+
+@pytest.mark.parametrize(
+    "message", ["The model does not exist", "training file has 3 examples, but fine-tuning needs 10"]
+)
+def test_other_refusals_do_not(message):
+    assert "another endpoint tunes" not in remedy(404, {"error": {"message": message}}, "KEY", "[table]")
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [(error(), "no"), ({"error": "no"}, "no"), ({"message": "no"}, "no"), ({"text": "no"}, "no"), (None, ""), ([], "")],
 )

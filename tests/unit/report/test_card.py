@@ -62,9 +62,7 @@ def test_a_card_holds_against_its_recordings(card, capsys):
     [
         pytest.param("card/card.json", '"state": "holds"', '"state": "FAILED"', "gates: DIFFERS", id="a-gate"),
         pytest.param("card/card.json", '"hits": 0', '"hits": 1', "results: DIFFERS", id="a-figure"),
-        pytest.param(
-            "card/program.json", "what the news item", "what this item", "program.json: DIFFERS", id="file"
-        ),
+        pytest.param("card/program.json", "what the news item", "what this item", "program.json: DIFFERS", id="file"),
         pytest.param("card/CARD.md", "## Limits", "## Praise", "CARD.md: DIFFERS", id="page"),
         pytest.param("golden/news/CARD.md", "data", "dato", "data: DIFFERS", id="a-file-of-the-data"),
     ],
