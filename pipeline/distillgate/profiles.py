@@ -170,9 +170,11 @@ class Profile(Table):
     def notices(self, today: datetime.date) -> list[str]:
         """One line for each model that is shut down, or will be within `RETIRES_SOON` days."""
         ends = {model.model: model.retires for model in self.models_of(self.models) if model.retires}
+        mend = f"name its successor in [{TABLE}.profiles.{self.name}] and record again"
+        if self.by_teacher:
+            mend = "what is not recorded of it before is lost"
         return [
-            f"{model} {'was' if end <= today else 'is to be'} shut down on {end}: name its "
-            f"successor in [{TABLE}.profiles.{self.name}] and record again"
+            f"{model} {'was' if end <= today else 'is to be'} shut down on {end}: {mend}"
             for model, end in ends.items()
             if (end - today).days <= RETIRES_SOON
         ]

@@ -217,7 +217,7 @@ def _lines(review: Review) -> Iterator[str]:
         yield f"| stage | {quality} | change | flipped | p50 | p95 | per 1,000 items |"
         yield from ("|---|---|---|---|---|---|---|", *rows, "")
     kept = [f"{percent(one.retention)} ({span(one.retention_interval)})" for one in review.retention.values() if one]
-    if review.retention["now"]:
+    if (now := review.retention["now"]) and not now.student.by_teacher:
         yield f"retention {' → '.join(kept)}"
     yield f"this run cost {dollars(review.spent)}"
     for change in review.stages:
@@ -242,6 +242,8 @@ def _row(change: Change, now: Scorecard) -> str:
 
 
 def _accuracy(card: Scorecard) -> str:
+    if card.is_reference:
+        return "the reference"
     low, high = card.accuracy.interval
     return f"{percent(card.accuracy.value)} ({100 * low:.1f}-{100 * high:.1f})"
 

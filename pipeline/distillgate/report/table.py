@@ -102,7 +102,7 @@ def columns(run: Run, metrics: Sequence[str], interval: Callable[[tuple[float, f
 
     def judged(render: Render) -> Callable[[str], str]:
         """Of the teacher that is the reference there is no figure: it agrees with itself."""
-        return lambda stage: NONE if run.by_teacher and not run.graph[stage].judged_by else render(cards[stage])
+        return lambda stage: NONE if cards[stage].is_reference else render(cards[stage])
 
     found = [
         Figure(run.quality, run.quality, 0, judged(lambda card: percent(accuracy(card))), change(accuracy, _points)),
@@ -237,10 +237,10 @@ def economics_lines(run: Run) -> list[str]:
     """What is saved, what the making cost, what the metric's own calls cost, and which price is missing."""
     lines = []
     if (compared := run.comparison) is not None:
-        lines.append(
-            f"cost {PER_1000} {ratio(compared.cost_reduction)} lower, "
-            f"a median item in {ratio(compared.latency_ratio)} of the teacher's time"
-        )
+        cheaper, faster = compared.cost_reduction, compared.latency_ratio
+        told = [f"cost {PER_1000} {ratio(cheaper)} lower"] if math.isfinite(cheaper) else []
+        told += [f"a median item in {ratio(faster)} of the teacher's time"] if math.isfinite(faster) else []
+        lines += [", ".join(told)] if told else []
     if (economics := run.economics) is not None:
         paid = f"{count(economics.break_even)} items" if math.isfinite(economics.break_even) else "no number of items"
         lines.append(

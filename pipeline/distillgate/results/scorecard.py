@@ -19,6 +19,9 @@ UNPARSED = "answer as it came"
 UNANSWERED = "unparsed"
 """The expected label of an item whose reference answer, the teacher's, did not parse: nothing agrees with it."""
 
+ITSELF = "itself"
+"""What the reference of a scorecard is whose answers are the reference of others."""
+
 RATIONALE = "reasoning"
 """The output in which DSPy's ChainOfThought thinks aloud: no part of what an answer says."""
 
@@ -170,6 +173,11 @@ class Scorecard:
     def by_teacher(self) -> bool:
         """Whether answers are judged by the teacher's, and not by golden rows: then accuracy is agreement."""
         return bool(self.provenance.get("reference", "golden") != "golden")
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether its answers are what others are judged by, so that its own agreement says nothing."""
+        return self.provenance.get("reference") == ITSELF
 
     @property
     def quality(self) -> str:

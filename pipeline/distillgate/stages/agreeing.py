@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from distillgate.errors import StageError
 from distillgate.golden import text_of
 from distillgate.results.score import Score
-from distillgate.results.scorecard import ItemResult, same_answers
+from distillgate.results.scorecard import ITSELF, ItemResult, same_answers
 
 if TYPE_CHECKING:
     import dspy
@@ -27,6 +27,11 @@ def references(context: Context) -> Mapping[str, ItemResult]:
     if not context.stage.judged_by:
         return {}
     return {item.id: item for item in context.result(context.stage.judged_by).items}
+
+
+def reference_of(context: Context) -> Mapping[str, str]:
+    """What the provenance of an evaluation says it is judged against: the teacher's answers, or that it is these."""
+    return {"reference": "teacher" if context.stage.judged_by else ITSELF}
 
 
 def agreement(context: Context) -> Callable[..., Any]:

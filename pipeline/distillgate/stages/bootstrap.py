@@ -36,7 +36,9 @@ def collect(context: Context) -> tuple[Trace, ...]:
     # an answer that does not parse has a score of -1, which is true
     traces = tuple(Trace(one["example"], one["prediction"], one["trace"], one["score"] is True) for one in found)
     if context.recording:
-        context.tell(f"{context.stage.name}: {sum(trace.passed for trace in traces)} of {len(traces)} pass the metric")
+        passed = sum(trace.passed for trace in traces)
+        how = "parse" if context.config.profile.by_teacher else "pass the metric"
+        context.tell(f"{context.stage.name}: {passed} of {len(traces)} {how}")
     return traces
 
 

@@ -14,7 +14,7 @@ from distillgate.errors import MetricError
 from distillgate.golden import text_of
 from distillgate.results.score import Score
 from distillgate.results.scorecard import UNANSWERED, UNPARSED, ItemResult, Scorecard, timed
-from distillgate.stages.agreeing import outputs_of, references
+from distillgate.stages.agreeing import outputs_of, reference_of, references
 from distillgate.stages.context import Context
 from distillgate.stages.runtime import attributed, scored
 from distillgate.task import Task
@@ -48,7 +48,7 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
         context.stage.name,
         program.predictors()[0].lm.model,
         tuple(results[index] for index in range(len(examples))),
-        {**context.provenance, **({"reference": "teacher"} if by_teacher else {})},
+        {**context.provenance, **(reference_of(context) if by_teacher else {})},
     )
 
 
