@@ -50,6 +50,7 @@ class Stand:
     def config(self) -> Any:
         tuning = SimpleNamespace(hyperparameters=self.hyperparameters, poll_seconds=0.0)
         profile = SimpleNamespace(
+            by_teacher=False,
             alone=self.alone,
             finetuning=tuning,
             recipe=lambda role: self.recipe,
