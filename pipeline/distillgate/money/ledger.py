@@ -151,6 +151,22 @@ class Ledger:
         # items without a call cost nothing, and none of them is among those that ran alone
         return self._per_1000([call for of_item in alone for call in of_item], len(alone)) * len(asked) / items
 
+    def item_costs(self, stage: str) -> tuple[float, ...]:
+        """US dollars of each item that `cost_per_1000` rests on; empty where it rests on other stages, or on no items.
+
+        Raises:
+            PriceError: a price is not known.
+        """
+        asked: dict[str, list[Call]] = {}
+        for call in self.calls[stage]:
+            if call.purpose == "program":
+                asked.setdefault(call.item, []).append(call)
+        if not all(asked) or self.parts[stage]:
+            return ()
+        if self._profile.machine_usd_per_hour is not None:
+            return tuple(self._total(calls) for calls in asked.values() if timed(calls))
+        return (*(self._total(calls) for calls in asked.values()), *[0.0] * (self.items[stage] - len(asked)))
+
     def metric_cost_per_1000(self, stage: str) -> float:
         """US dollars per 1,000 items of the calls that the metric makes: a judge's, embeddings; else as above.
 

@@ -107,7 +107,9 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
         "suspects": [teacher.id for teacher, _ in compared.suspects],
         "agreement": sum(compared.alike) / compared.n if compared.n else math.nan,
         "cost_reduction": compared.cost_reduction,
+        "cost_reduction_interval": compared.cost_interval,
         "latency_ratio": compared.latency_ratio,
+        "latency_ratio_interval": compared.latency_interval,
     }
 
 

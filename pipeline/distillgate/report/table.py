@@ -238,8 +238,10 @@ def economics_lines(run: Run) -> list[str]:
     lines = []
     if (compared := run.comparison) is not None:
         cheaper, faster = compared.cost_reduction, compared.latency_ratio
-        told = [f"cost {PER_1000} {ratio(cheaper)} lower"] if math.isfinite(cheaper) else []
-        told += [f"a median item in {ratio(faster)} of the teacher's time"] if math.isfinite(faster) else []
+        told = [f"cost {PER_1000} {ratio(cheaper)} lower{_range(compared.cost_interval)}"] * math.isfinite(cheaper)
+        told += [
+            f"a median item in {ratio(faster)} of the teacher's time{_range(compared.latency_interval)}"
+        ] * math.isfinite(faster)
         lines += [", ".join(told)] if told else []
     if (economics := run.economics) is not None:
         paid = f"{count(economics.break_even)} items" if math.isfinite(economics.break_even) else "no number of items"
@@ -251,6 +253,10 @@ def economics_lines(run: Run) -> list[str]:
         each = ", ".join(f"{run.title(stage)} {dollars(cost)}" for stage, cost in run.metric_costs.items())
         lines.append(f"the metric's own calls cost, {PER_1000} and not counted above: {each}")
     return [*lines, *([run.judged] if run.judged else []), *([run.unpriced] if run.unpriced else [])]
+
+
+def _range(interval: tuple[float, float]) -> str:
+    return f" ({span(interval, ratio)})" if all(map(math.isfinite, interval)) else ""
 
 
 def origin(run: Run) -> str:

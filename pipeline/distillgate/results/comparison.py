@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from distillgate.errors import StageError
 from distillgate.results.scorecard import ItemResult, Scorecard, same_answers
-from distillgate.results.statistics import Interval, Paired, PairedScores
+from distillgate.results.statistics import Interval, Paired, PairedScores, ratio_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class Comparison:
     """US dollars per 1,000 items; nan where it is not known."""
 
     student_cost: float = math.nan
+    teacher_costs: Sequence[float] = ()
+    """US dollars of each item that the cost rests on: under machine time those that ran alone; empty where unknown."""
+
+    student_costs: Sequence[float] = ()
     unpriced: str = ""
     """Which price is not known, and what to do about it."""
 
@@ -150,6 +155,21 @@ class Comparison:
     def cost_reduction(self) -> float:
         """Teacher's cost ÷ student's; nan where the student costs nothing."""
         return self.teacher_cost / self.student_cost if self.student_cost else math.nan
+
+    @cached_property
+    def cost_interval(self) -> Interval:
+        """95 % interval of the cost reduction; nan where the cost of single items is not known."""
+        return ratio_of(self.teacher_costs, self.student_costs, "mean")
+
+    @property
+    def cost_n(self) -> int:
+        """Items that the costs rest on, of the side that has fewer."""
+        return min(len(self.teacher_costs), len(self.student_costs)) or self.n
+
+    @cached_property
+    def latency_interval(self) -> Interval:
+        """95 % interval of the latency ratio; nan where fewer than two items of a side ran alone."""
+        return ratio_of(self.student.seconds_alone, self.teacher.seconds_alone, "median")
 
     @property
     def latency_ratio(self) -> float:

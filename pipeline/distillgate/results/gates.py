@@ -15,7 +15,7 @@ from distillgate.results.comparison import TIERS, Comparison
 from distillgate.results.fine_tunes import FineTunes
 from distillgate.results.numbers import decimal, dollars, percent, points, ratio, seconds, span, times
 from distillgate.results.scorecard import RATIONALE, ItemResult, Scorecard
-from distillgate.results.statistics import Mean, Rate
+from distillgate.results.statistics import Interval, Mean, Rate
 from distillgate.results.verdicts import Verdict
 
 WORTH_MENDING = 0.89
@@ -238,7 +238,7 @@ def _agreement(bound: Gate, measured: Measured) -> Verdict:
     return replace(verdict, shown=f"{verdict.shown} of answers as the teacher's, {told}; this is not correctness")
 
 
-@gate("cost_reduction", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="cost")
+@gate("cost_reduction", roles=("teacher", "student"), by_metric=False, marker="cost")
 def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     if compared.unpriced:
@@ -256,10 +256,11 @@ def _cost_reduction(bound: Gate, measured: Measured) -> Verdict:
         )
     sides = f"teacher {dollars(compared.teacher_cost)}, student {dollars(compared.student_cost)} per 1,000 items"
     shown = f"{ratio(compared.cost_reduction)}, {sides}"
-    return Verdict(bound, compared.cost_reduction, compared.n, shown, unit=times)
+    limits = compared.cost_interval
+    return Verdict(bound, compared.cost_reduction, compared.cost_n, shown, *_times(limits), unit=times)
 
 
-@gate("latency_ratio", roles=("teacher", "student"), has_interval=False, by_metric=False, marker="latency")
+@gate("latency_ratio", roles=("teacher", "student"), by_metric=False, marker="latency")
 def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
     compared = measured.compared()
     for role, card in (("teacher", compared.teacher), ("student", compared.student)):
@@ -271,7 +272,13 @@ def _latency_ratio(bound: Gate, measured: Measured) -> Verdict:
     n = min(compared.teacher.latency.n, compared.student.latency.n)
     teacher, student = (seconds(card.latency.p50) for card in (compared.teacher, compared.student))
     sides = f"teacher {teacher}, student {student} at the median"
-    return Verdict(bound, compared.latency_ratio, n, f"{ratio(compared.latency_ratio)}, {sides}", unit=times)
+    shown = f"{ratio(compared.latency_ratio)}, {sides}"
+    return Verdict(bound, compared.latency_ratio, n, shown, *_times(compared.latency_interval), unit=times)
+
+
+def _times(limits: Interval) -> tuple[Interval | None, str]:
+    """An interval of a ratio and how it reads; none where it is not known."""
+    return (limits, span(limits, ratio)) if all(map(math.isfinite, limits)) else (None, "")
 
 
 def _secondary(bound: Gate, measured: Measured) -> Verdict:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from distillgate.results.clusters import LEVEL, Clusters, critical, tail, totals
 
 Interval = tuple[float, float]
 
 RESAMPLES = 10_000
+RATIOS = 2_000
+"""Resamples of a ratio of means or medians; its ends then move by about a hundredth from seed to seed."""
 SEED = 9
 """Of the bootstrap: the same scores have the same interval in every run."""
 UNKNOWN: Interval = (math.nan, math.nan)
@@ -269,6 +271,23 @@ class PairedScores:
         means = [drawn[:, draw.integers(n, size=rounds)].mean(axis=2) for _ in range(batches)]
         teachers, students, items = np.concatenate(means, axis=1)
         return teachers / items, students / items
+
+
+def ratio_of(above: Sequence[float], below: Sequence[float], middle: Literal["mean", "median"]) -> Interval:
+    """95 % interval of the ratio of two means or medians of independent samples, all above 0; nan below two values.
+
+    Both are resampled by themselves (percentile bootstrap, B. Efron 1979, Annals of Statistics 7), seeded. One slow
+    call of few widens it, as it should.
+    """
+    import numpy as np
+
+    if min(len(above), len(below)) < 2 or not all(map(math.isfinite, (*above, *below))):
+        return UNKNOWN
+    draw, middles = np.random.default_rng(SEED), []
+    for values in (np.asarray(above), np.asarray(below)):
+        rounds = [values[draw.integers(len(values), size=(RATIOS // 10, len(values)))] for _ in range(10)]
+        middles.append(np.concatenate([getattr(np, middle)(drawn, axis=1) for drawn in rounds]))
+    return _middle(middles[0] / middles[1]) if middles[1].all() else UNKNOWN
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -151,11 +151,13 @@ class Lifecycle:
     def against(self, teacher: Scorecard, student: Scorecard) -> Comparison:
         """A student's scorecard against the teacher's, with what both cost."""
         costs, unpriced = (math.nan, math.nan), ""
+        single: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
         try:
             costs = (self.ledger.cost_per_1000(teacher.stage), self.ledger.cost_per_1000(student.stage))
+            single = (self.ledger.item_costs(teacher.stage), self.ledger.item_costs(student.stage))
         except NotMeasuredError as error:  # quality gates must not fail on a missing price
             unpriced = str(error)
-        return Comparison(teacher, student, costs[0], costs[1], unpriced)
+        return Comparison(teacher, student, *costs, *single, unpriced)
 
     def standing_for(self, role: Role) -> Scorecard:
         """The scorecard that stands for the teacher or the student.

@@ -23,8 +23,8 @@ from distillgate.task import Task
 def evaluate(context: Context, program: dspy.Module) -> Scorecard:
     """Score `program`, its models set, on the stage's split; the results stand in the order of its rows.
 
-    The profile's `alone` items, spread evenly over the split, run first and one at a time: their seconds are the
-    model's and not those of a queue.
+    The profile's `alone` items, of each label equally many and spread evenly over the split, run first and one at a
+    time: their seconds are the model's and not those of a queue.
 
     Raises:
         Exception: whatever a call or the metric raises, except for an answer that does not parse, which is a result of
@@ -32,9 +32,9 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
     """
     examples = context.examples(context.stage.split)
     # while recording one runs first in any case: a program or metric that fails costs one item
-    alone = min(max(context.config.profile.alone, int(context.recording)), len(examples))
-    step = len(examples) / alone if alone else 0.0
-    first = {int(index * step) for index in range(alone)}
+    alone = max(context.config.profile.alone, int(context.recording))
+    labels = [text_of(example[context.task.label]) if context.task.label in example else "" for example in examples]
+    first = set(spread(labels, alone))
     rest = [index for index in range(len(examples)) if index not in first]
     by_teacher = context.config.profile.by_teacher
     given = references(context) if by_teacher else None
@@ -50,6 +50,26 @@ def evaluate(context: Context, program: dspy.Module) -> Scorecard:
         tuple(results[index] for index in range(len(examples))),
         {**context.provenance, **(reference_of(context) if by_teacher else {})},
     )
+
+
+def spread(labels: Sequence[str], wanted: int) -> list[int]:
+    """Places of so many rows: of each label equally many, as far as there are, and those evenly among its rows."""
+    places: dict[str, list[int]] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(label, []).append(place)
+    shares = dict.fromkeys(places, 0)
+    more = min(wanted, len(labels))
+    while more:
+        left = [label for label, found in places.items() if shares[label] < len(found)]
+        taken = min(more, len(left))
+        for index in range(taken):  # where not all labels can have another, evenly from among them
+            shares[left[int(index * len(left) / taken)]] += 1
+        more -= taken
+    return [
+        found[int(index * len(found) / shares[label])]
+        for label, found in places.items()
+        for index in range(shares[label])
+    ]
 
 
 class _Asked(dspy.Module):

@@ -4,6 +4,7 @@ import threading
 from contextlib import suppress
 
 import pytest
+from distillgate.stages.scoring import spread
 
 from tests.unit.stages.canned import Canned, examples, program, task
 from tests.unit.stages.stand import scored
@@ -26,6 +27,19 @@ def test_the_items_that_run_alone_are_spread_over_the_split_and_run_first(count,
     scored(program(engine), examples(count), task(), alone=alone)
     rest = [n for n in range(count) if n not in first]
     assert engine.order == [f"q{n:02}" for n in [*first, *rest]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted", "places"),
+    [
+        pytest.param("aabbaabb", 4, [0, 4, 2, 6], id="two of each"),
+        pytest.param("aaaaaaab", 4, [0, 2, 4, 7], id="as many as there are"),
+        pytest.param("abcdef", 3, [0, 2, 4], id="fewer than labels"),
+        pytest.param("aaaa", 2, [0, 2], id="one label"),
+    ],
+)
+def test_each_label_has_its_share_of_the_items_that_run_alone(labels, wanted, places):
+    assert spread(list(labels), wanted) == places
 
 
 def test_the_items_that_run_alone_never_meet():

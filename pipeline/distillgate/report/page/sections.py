@@ -230,11 +230,25 @@ def deciding(run: Run) -> Iterator[tuple[str, str, str, str]]:
     if not run.by_teacher:
         yield f"{run.quality} difference", points(compared.difference), flipped, states.get("non_inferiority", "")
     cost, time = ratio(compared.cost_reduction), ratio(compared.latency_ratio)
-    yield "cost", cost, "cheaper an item than the teacher", states.get("cost_reduction", "")
-    yield "time", time, "of the teacher's median item", states.get("latency_ratio", "")
+    yield (
+        "cost",
+        cost,
+        f"cheaper an item than the teacher{_range(compared.cost_interval)}",
+        states.get("cost_reduction", ""),
+    )
+    yield (
+        "time",
+        time,
+        f"of the teacher's median item{_range(compared.latency_interval)}",
+        states.get("latency_ratio", ""),
+    )
     if (economics := run.economics) is not None:
         paid = f"items pay for the distillation's {dollars(economics.one_off)}"
         yield "break-even", count(economics.break_even), paid, ""
+
+
+def _range(interval: tuple[float, float]) -> str:
+    return f", 95 % interval {span(interval, ratio)}" if all(map(math.isfinite, interval)) else ""
 
 
 def _paid(months: float) -> str:
