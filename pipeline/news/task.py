@@ -13,6 +13,10 @@ Category = Literal["politics", "technology", "sports", "health", "finance", "ent
 CATEGORIES: tuple[str, ...] = get_args(Category)
 
 
+SUMMARY_WORDS = 15
+"""What the signature asks of a summary."""
+
+
 class ClassifyNews(dspy.Signature):
     """Name the desk that would have to check what the news item states. What is stated decides, not where it is set.
     politics: who governs and what is decided in law: votes, bills, treaties, offices, protest, whatever they are about
@@ -62,6 +66,18 @@ def entity_f1(example: dspy.Example, prediction: dspy.Prediction) -> float:
     return 2 * both / (len(expected) + len(found)) if both else 0.0
 
 
+def faithful(example: dspy.Example, prediction: dspy.Prediction) -> float:
+    """Share (0 to 1) of the named entities that stand in the article; 1.0 where none is named."""
+    article = f" {_normalised(example.article)} "
+    named = [_normalised(str(entity)) for entity in prediction.entities or ()]
+    return sum(f" {entity} " in article for entity in named) / len(named) if named else 1.0
+
+
+def short(example: dspy.Example, prediction: dspy.Prediction) -> float:
+    """1.0 where the summary keeps to the words that the signature allows, else 0.0."""
+    return float(len(str(prediction.summary).split()) <= SUMMARY_WORDS)
+
+
 def _normalised(entity: str) -> str:
     return re.sub(r"[\W_]+", " ", entity.casefold()).strip().removeprefix("the ")
 
@@ -108,7 +124,7 @@ task = Task(
     labels=CATEGORIES,
     row=Article,
     slices=("difficulty",),
-    secondary={"entity_f1": entity_f1},
+    secondary={"entity_f1": entity_f1, "faithful": faithful, "short": short},
     labeled_demos=2,
     demo_rows=lambda row: bool(row["difficulty"] == "hard"),
     # one call an item: no second attempt in JSON where an answer does not parse

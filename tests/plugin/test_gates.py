@@ -31,7 +31,7 @@ def test_an_unknown_gate_is_said_before_any_test_runs(project, settings):
     result = project.runpytest()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["*gates.retentoin is unknown; valid: agreement, cost_reduction, entity_f1, flips, label_recall,*"]
+        ["*gates.retentoin is unknown; valid: agreement, cost_reduction, entity_f1, faithful, flips, label_recall,*"]
     )
 
 

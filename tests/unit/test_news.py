@@ -4,7 +4,7 @@ import dspy
 import pytest
 from dspy.utils.dummies import DummyLM
 from dspy.utils.exceptions import AdapterParseError
-from news.task import CATEGORIES, NewsClassifier, category_match, entity_f1
+from news.task import CATEGORIES, NewsClassifier, category_match, entity_f1, faithful, short
 
 EXPECTED = dspy.Example(category="health", entities=["Umeå", "Ragnhild Stenudd"])
 ANSWER = {"reasoning": "A trial.", "category": "health", "entities": '["Umeå"]', "summary": "Pupils sleep longer."}
@@ -88,3 +88,24 @@ def test_the_category_must_match_and_in_a_trace_some_entity_be_named(prediction,
 )
 def test_entities_are_scored_by_f1_over_normalised_names(expected, found, score):
     assert entity_f1(dspy.Example(entities=expected), dspy.Prediction(entities=found)) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("entities", "share"),
+    [
+        (["Ada Lund", "Lund"], 1.0),
+        (["the ADA lund"], 1.0),
+        (["Ada Lund", "Bo"], 0.5),
+        (["und"], 0.0),  # a part of a word
+        ([], 1.0),
+        (None, 1.0),
+    ],
+)
+def test_entities_are_faithful_as_far_as_they_stand_in_the_article(entities, share):
+    row = dspy.Example(article="In Malmö, Ada Lund spoke.")
+    assert faithful(row, dspy.Prediction(entities=entities)) == share
+
+
+@pytest.mark.parametrize(("words", "kept"), [(1, 1.0), (15, 1.0), (16, 0.0)])
+def test_a_summary_is_short_up_to_the_words_that_are_asked_for(words, kept):
+    assert short(dspy.Example(), dspy.Prediction(summary="word " * words)) == kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -175,12 +175,28 @@ class Run:
         cards = list(self.scorecards.values())
         return max((card.quality for card in cards), default="accuracy", key=QUALITIES.index)
 
+    @property
+    def unbounded(self) -> tuple[str, ...]:
+        """The secondary metrics that no gate of the settings bounds, so that the decision says nothing of them."""
+        bounded = {verdict.gate.measure for verdict in self.verdicts} | {
+            name.partition("@")[0] for name in self.unmeasured
+        }
+        measured = dict.fromkeys(name for card in self.scorecards.values() for name in card.secondary)
+        return tuple(name for name in measured if name not in bounded)
+
     @cached_property
     def decision(self) -> Decision:
         """Whether the student may replace the teacher; of a profile without a student, whether its gates hold."""
-        if not any(stage.played_by(STUDENT) for stage in self.graph.values()):
-            return decide_alone(self.verdicts)
-        return decide(self.comparison, self.verdicts, self.unmeasured, self.quality)
+        alone = not any(stage.played_by(STUDENT) for stage in self.graph.values())
+        found = (
+            decide_alone(self.verdicts)
+            if alone
+            else decide(self.comparison, self.verdicts, self.unmeasured, self.quality)
+        )
+        if not (self.unbounded and self.verdicts):
+            return found
+        names = ", ".join(name.replace("_", " ") for name in self.unbounded)
+        return replace(found, reasons=(*found.reasons, f"No gate bounds {names}: the decision says nothing of them"))
 
     @property
     def pair(self) -> tuple[Scorecard, ...]:

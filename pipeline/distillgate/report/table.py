@@ -281,6 +281,8 @@ def _lines(run: Run) -> list[str]:
             lines.append(_tier(run, compared))
         lines += [*reference_lines(run), *suspect_lines(run)]
     lines += economics_lines(run)
+    if run.unbounded and run.verdicts:
+        lines.append(f"no gate bounds {', '.join(name.replace('_', ' ') for name in run.unbounded)}")
     if run.scorecards:
         asked = [card for card in run.scorecards.values() if any(item.calls for item in card.items)]
         alone = min((card.latency.n for card in asked), default=0)
