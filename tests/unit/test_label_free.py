@@ -45,6 +45,7 @@ def unsure(inputs, outputs):
 
 
 graded = Task("mails", sort, None, ("mail",), agrees=lambda one, other: 0.5)
+bare = Task("mails", lambda: dspy.Predict(Sort), None, ("mail",), label="kind", labels=("offer", "complaint"))
 with_metric = Task("mails", sort, lambda row, answer, trace=None: True, ("mail",), label="kind")
 """
 SETTINGS = """
@@ -158,6 +159,17 @@ def test_every_report_says_that_it_is_agreement_and_not_correctness(project, cap
     assert run.decision.state == "no"  # 75 % of eight items, where 80 % are asked for
     assert main([]) == 1
     assert "75.0 %" in capsys.readouterr().out
+
+
+def test_a_program_that_is_itself_a_predictor_is_shown_and_shipped(project, tmp_path):
+    lifecycle = project("bare")
+    run = shown(lifecycle)
+    assert "Given the fields" in render(gathered(lifecycle, run.verdicts, tmp_path, {}))
+    assert main(["card"]) == 0
+    state = json.loads((tmp_path / "card" / "program.json").read_text("utf-8"))
+    assert state["lm"]["model"].startswith("openai/ft:")
+    assert "api_base" not in state["lm"]
+    assert main(["verify", "card"]) == 0
 
 
 def test_the_teacher_has_no_figure_of_its_own(project):

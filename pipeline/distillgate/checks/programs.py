@@ -13,6 +13,7 @@ from distillgate.cassette.interaction import Interaction
 from distillgate.cassette.misses import visible
 from distillgate.checks.shelf import Shelf
 from distillgate.results.findings import Finding
+from distillgate.run.artefacts import predictors_of
 from distillgate.task import Task
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ def own_prompts(interactions: Iterable[Interaction]) -> list[str]:
 
 def _with_saved_instructions(program: dspy.Module, saved: Path) -> dspy.Module:
     """The task's program of today with the instructions of a saved one, and nothing else of it."""
-    state = orjson.loads(saved.read_bytes())
+    parts = predictors_of(orjson.loads(saved.read_bytes()))
     for name, predictor in program.named_predictors():
-        predictor.signature = predictor.signature.with_instructions(state[name]["signature"]["instructions"])
+        predictor.signature = predictor.signature.with_instructions(parts[name]["signature"]["instructions"])
     return program
 
 

@@ -163,9 +163,10 @@ class Ledger:
                 asked.setdefault(call.item, []).append(call)
         if not all(asked) or self.parts[stage]:
             return ()
+        by_item = [asked[item] for item in sorted(asked)]  # the order of the answers differs from run to run
         if self._profile.machine_usd_per_hour is not None:
-            return tuple(self._total(calls) for calls in asked.values() if timed(calls))
-        return (*(self._total(calls) for calls in asked.values()), *[0.0] * (self.items[stage] - len(asked)))
+            return tuple(self._total(calls) for calls in by_item if timed(calls))
+        return (*map(self._total, by_item), *[0.0] * (self.items[stage] - len(asked)))
 
     def metric_cost_per_1000(self, stage: str) -> float:
         """US dollars per 1,000 items of the calls that the metric makes: a judge's, embeddings; else as above.

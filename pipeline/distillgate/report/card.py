@@ -78,7 +78,7 @@ def card_of(lifecycle: Lifecycle) -> tuple[dict[str, Any], bytes]:
 def _program(lifecycle: Lifecycle, student: Stage) -> bytes:
     """What stock DSPy saves of the student's program, without addresses: whoever loads it says where the model is."""
     state = orjson.loads(lifecycle.program(student.name))
-    for part in state.values():
+    for part in (state, *state.values()):  # a program that is itself a predictor has its model at the top
         if isinstance(part, dict) and isinstance(part.get("lm"), dict):
             part["lm"] = {key: value for key, value in part["lm"].items() if key not in ("api_base", "base_url")}
     return scrubbed(orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()).encode()
@@ -88,10 +88,12 @@ def _about(lifecycle: Lifecycle, student: Stage, program: bytes) -> dict[str, An
     role = student.roles[0]
     task = lifecycle.task.in_form(lifecycle.profile.recipe(role.name).form)
     maker, model = inspect.unwrap(task.program), role.model_of(lifecycle.profile)
+    # a function within another, a lambda or a partial cannot be imported by its name
+    named = "<" not in getattr(maker, "__qualname__", "<") and bool(getattr(maker, "__module__", ""))
     return {
         "file": PROGRAM,
         "sha256": _sha256(program),
-        "made_by": f"{getattr(maker, '__module__', '')}:{getattr(maker, '__qualname__', repr(maker))}".strip(":"),
+        "made_by": f"{maker.__module__}:{maker.__qualname__}" if named else f"{lifecycle.config.task}.program",
         "adapter": _adapter(task.adapter() if task.adapter else None),
         "lm": {"temperature": model.temperature, "max_tokens": model.max_tokens},
         "inputs": list(task.inputs),

@@ -54,7 +54,7 @@ def _use(program: Card) -> Iterator[str]:
     yield f"\nThe program is stock DSPy; where `{program['model']}` is served is yours to say.\n"
     yield "```python"
     yield "import dspy"
-    yield f"from {module} import {maker}"
+    yield f"from {module} import {maker.partition('.')[0]}"
     yield ""
     yield f"program = {maker}()"
     yield f'program.load("{program["file"]}")'

@@ -24,6 +24,7 @@ from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import Scorecard
 from distillgate.results.verdicts import Verdict
+from distillgate.run.artefacts import predictors_of
 from distillgate.stages.spec import STUDENT, TEACHER
 
 if TYPE_CHECKING:
@@ -175,8 +176,7 @@ def prompts(state: Mapping[str, Any]) -> tuple[Prompt, ...]:
     try:
         return tuple(
             Prompt(name, str(kept["signature"]["instructions"]), tuple(dict(demo) for demo in kept["demos"]))
-            for name, kept in state.items()
-            if name != "metadata"
+            for name, kept in predictors_of(state).items()
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not the state of a DSPy program ({error!r})") from error

@@ -61,6 +61,13 @@ def _difference(found: bytes, made: bytes) -> str:
     return next((f"{where or 'it'} is {was}, the recording made {is_}" for where, was, is_ in _pairs(then, now)), "")
 
 
+def predictors_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Predictor → its state, of the state of a program as DSPy dumps and saves it; a program that is itself a predictor
+    has a flat one, and DSPy names that predictor `self`."""
+    parts = {name: part for name, part in state.items() if name != "metadata"}
+    return {"self": parts} if "signature" in parts and "demos" in parts else parts
+
+
 def _known(content: Any) -> Any:
     """A saved file without what follows from the settings or the machine: how a model is reached, library versions."""
     if isinstance(content, list):

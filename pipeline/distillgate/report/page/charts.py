@@ -41,7 +41,7 @@ def charts(run: Run) -> list[Chart]:
 def frontier(run: Run) -> Chart | None:
     """Accuracy against cost, and which stages no other beats at both; None where no cost is known."""
     cost = {stage: value for stage, value in run.costs.items() if math.isfinite(value)}
-    cards = {stage: card for stage, card in run.scorecards.items() if stage in cost}
+    cards = {stage: card for stage, card in run.scorecards.items() if stage in cost and not card.is_reference}
     if not cards:
         return None
     best = _unbeaten({stage: (cost[stage], card.accuracy.value) for stage, card in cards.items()})
@@ -114,7 +114,7 @@ def retention(run: Run) -> Chart | None:
 
 def by_slice(run: Run, name: str) -> Chart | None:
     """Accuracy of every stage over the items of each value of a slice; None where there are too many to tell apart."""
-    cards = run.scorecards
+    cards = {stage: card for stage, card in run.scorecards.items() if not card.is_reference}
     levels = sorted({value for card in cards.values() for value in card.slices.get(name, {})})
     if not 1 < len(levels) <= LEVELS:
         return None

@@ -229,19 +229,12 @@ def deciding(run: Run) -> Iterator[tuple[str, str, str, str]]:
     flipped = f"{count(len(compared.lost))} items lost, {count(len(compared.gained))} gained{test}"
     if not run.by_teacher:
         yield f"{run.quality} difference", points(compared.difference), flipped, states.get("non_inferiority", "")
-    cost, time = ratio(compared.cost_reduction), ratio(compared.latency_ratio)
-    yield (
-        "cost",
-        cost,
-        f"cheaper an item than the teacher{_range(compared.cost_interval)}",
-        states.get("cost_reduction", ""),
-    )
-    yield (
-        "time",
-        time,
-        f"of the teacher's median item{_range(compared.latency_interval)}",
-        states.get("latency_ratio", ""),
-    )
+    if math.isfinite(compared.cost_reduction):
+        words = f"cheaper an item than the teacher{_range(compared.cost_interval)}"
+        yield "cost", ratio(compared.cost_reduction), words, states.get("cost_reduction", "")
+    if math.isfinite(compared.latency_ratio):
+        words = f"of the teacher's median item{_range(compared.latency_interval)}"
+        yield "time", ratio(compared.latency_ratio), words, states.get("latency_ratio", "")
     if (economics := run.economics) is not None:
         paid = f"items pay for the distillation's {dollars(economics.one_off)}"
         yield "break-even", count(economics.break_even), paid, ""
