@@ -14,6 +14,7 @@ import orjson
 
 from distillgate.errors import NotMeasuredError, ReportError
 from distillgate.files import write_atomically
+from distillgate.golden import SPLITS
 from distillgate.report.card_page import card_page
 from distillgate.report.gather import measured, summarised
 from distillgate.report.machine import as_json, finite
@@ -116,10 +117,10 @@ def _as_read(verdict: Verdict) -> dict[str, str]:
 
 def _data(lifecycle: Lifecycle) -> dict[str, Any]:
     golden, folder = lifecycle.golden, lifecycle.config.golden / lifecycle.task.name
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in (".jsonl", ".md")]
+    files = [path for name in ("CARD.md", *(f"{split}.jsonl" for split in SPLITS)) if (path := folder / name).exists()]
     return {
         "fingerprint": golden.fingerprint,
-        "rows": {split: len(getattr(golden, split)) for split in ("train", "dev", "test")},
+        "rows": {split: len(getattr(golden, split)) for split in SPLITS},
         "labels": list(lifecycle.task.labels),
         "files": {_shown(lifecycle, path): _sha256(path.read_bytes()) for path in files},
     }

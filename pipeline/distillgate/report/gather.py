@@ -24,6 +24,7 @@ from distillgate.results import baseline
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import Scorecard
 from distillgate.results.verdicts import Verdict
+from distillgate.run import looks
 from distillgate.run.artefacts import predictors_of
 from distillgate.stages.spec import STUDENT, TEACHER
 
@@ -87,6 +88,7 @@ def summarised(lifecycle: Lifecycle, verdicts: Mapping[str, Verdict], why: Mappi
         unmeasured={name: (why or {}).get(name, NOT_ASKED) for name in gates if name not in verdicts},
         moved=moved(lifecycle.config, lifecycle.task.name),
         judged=lifecycle.judged(),
+        looks=looks.count_of(lifecycle.config.golden / lifecycle.task.name, lifecycle.golden.fingerprint),
         labels=lifecycle.task.labels,
         inputs=lifecycle.task.inputs,
         rows={str(row["id"]): row for row in lifecycle.golden.test},

@@ -25,6 +25,7 @@ def as_json(run: Run) -> dict[str, Any]:
             "profile": run.profile,
             "decision": run.decision.state,
             "measures": run.quality,
+            "looks": run.looks,
             "stages": {
                 stage: card_json(card, run.costs[stage]) | {"metric_cost_per_1000": run.metric_costs.get(stage)}
                 for stage, card in run.scorecards.items()

@@ -118,6 +118,9 @@ class Run:
     judged: str = ""
     """The judge that scores rest on, and how far it agrees with people; empty where they rest on none."""
 
+    looks: int | None = None
+    """Evaluations of these test rows that were noted when a model was asked; None where none was."""
+
     labels: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     """The fields of a row that the program is called with; the first is the text that people look for."""

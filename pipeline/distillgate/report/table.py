@@ -265,7 +265,8 @@ def origin(run: Run) -> str:
     days = ("begun", "recorded")
     dates = sorted({str(card.provenance[day]) for card in cards for day in days if day in card.provenance})
     when = f"recorded {' to '.join(dict.fromkeys((dates[0], dates[-1])))} " if dates else ""
-    return f"n = {cards[0].n}, data {cards[0].provenance['data']}, {when}with profile {run.profile}"
+    seen = f"; these test rows were evaluated {count(run.looks)} times" if run.looks else ""
+    return f"n = {cards[0].n}, data {cards[0].provenance['data']}, {when}with profile {run.profile}{seen}"
 
 
 def _lines(run: Run) -> list[str]:

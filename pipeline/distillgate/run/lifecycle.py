@@ -27,7 +27,7 @@ from distillgate.results.agreement import Agreement
 from distillgate.results.comparison import Comparison
 from distillgate.results.scorecard import Scorecard
 from distillgate.results.verdicts import Verdict
-from distillgate.run import artefacts, judging
+from distillgate.run import artefacts, judging, looks
 from distillgate.run.measured import verdict_of
 from distillgate.run.recordings import Recordings
 from distillgate.run.tuned import TunedModels
@@ -331,6 +331,9 @@ class Lifecycle:
                     )
                 self.headers[stage.name] = dict(tape.header)
                 self.ledger.add(stage.name, tape.calls, len(getattr(self.golden, stage.split)))
+            if context.recording and stage.evaluates and stage.split == "test":
+                folder, models = self.config.golden / self.task.name, self.headers[stage.name].get("models")
+                looks.note(folder, stage, self.profile.name, list(models or ()), self.golden.fingerprint)
         except call_errors() as error:
             self.stopped[stage.name] = StageError(
                 f"stage {stage.name!r} stopped at a call that failed: "
