@@ -48,7 +48,8 @@ def test_a_call_is_shown_from_the_prompt_to_the_score(project, shown):
     assert block(text, "parsed category") in ("politics", "technology", "sports", "health", "finance", "entertainment")
     verdict = next(line for line in text.splitlines() if line.startswith("parse: ok"))
     assert re.search(
-        r"score [01]\.00 \((right|wrong)\), expected \w+, entity f1 \d\.\d\d; [\d,]+ \+ \d+ tokens, ", verdict
+        r"score [01]\.00 \((right|wrong)\), expected \w+, entity f1 \d\.\d\d, faithful \d\.\d\d, short \d\.\d\d; [\d,]+ \+ \d+ tokens, ",
+        verdict,
     )
     assert re.search(r"-- call 1 of 1, program: [\d,]+ \+ \d+ tokens, [\d.]+ (µs|ms|s)", text)
 
