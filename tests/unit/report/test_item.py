@@ -47,10 +47,8 @@ def test_a_call_is_shown_from_the_prompt_to_the_score(project, shown):
     assert "[[ ## category ## ]]" in block(text, "raw answer")
     assert block(text, "parsed category") in ("politics", "technology", "sports", "health", "finance", "entertainment")
     verdict = next(line for line in text.splitlines() if line.startswith("parse: ok"))
-    assert re.search(
-        r"score [01]\.00 \((right|wrong)\), expected \w+, entity f1 \d\.\d\d, faithful \d\.\d\d, short \d\.\d\d; [\d,]+ \+ \d+ tokens, ",
-        verdict,
-    )
+    figures = r"entity f1 \d\.\d\d, faithful \d\.\d\d, short \d\.\d\d"
+    assert re.search(rf"score [01]\.00 \((right|wrong)\), expected \w+, {figures}; [\d,]+ \+ \d+", verdict)
     assert re.search(r"-- call 1 of 1, program: [\d,]+ \+ \d+ tokens, [\d.]+ (µs|ms|s)", text)
 
 
