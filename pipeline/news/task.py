@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import dspy
 import pydantic
@@ -86,6 +86,8 @@ class Article(pydantic.BaseModel):
     """What a row of the news data must look like."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
+    words: ClassVar[tuple[int, int]] = (20, 90)
+    """The fewest and the most that an article may have."""
 
     article: str
     category: Category
@@ -97,9 +99,9 @@ class Article(pydantic.BaseModel):
     @pydantic.field_validator("article")
     @classmethod
     def _is_short(cls, article: str) -> str:
-        count = len(article.split())
-        if not 20 <= count <= 90:
-            raise ValueError(f"{count} words, must be 20 to 90")
+        count, (fewest, most) = len(article.split()), cls.words
+        if not fewest <= count <= most:
+            raise ValueError(f"{count} words, must be {fewest} to {most}")
         return article
 
     @pydantic.model_validator(mode="after")
