@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from distillgate.results.numbers import count
 from distillgate.run.lifecycle import Lifecycle
 from distillgate.secrets.known import scrubbed
 from distillgate.stages.spec import STUDENT
-from distillgate.starter import LOCAL, local_models
+from distillgate.starter import LOCAL, appended, local_models
 from distillgate.starter import STUDENT as LOCAL_STUDENT
 
 PROFILE = "rescue"
@@ -137,15 +136,7 @@ def _written(root: Path, asked: Rescue) -> bool:
     added = _settings(asked)
     if asked.student_api_base == LOCAL and "local" not in table:
         added += f"\n{local_models()}"
-    whole = f"{text.rstrip()}\n\n{added}" if text.strip() else added
-    try:
-        tomllib.loads(whole)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"the profile cannot be added to {path} ({error}): write [{TABLE}.profiles.{PROFILE}] there yourself, "
-            "as docs/rescue.md shows it"
-        ) from error
-    write_atomically(path, whole.encode())
+    write_atomically(path, appended(path, text, added).encode())
     return True
 
 

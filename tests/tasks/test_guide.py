@@ -24,9 +24,9 @@ PROJECT = Path(__file__).parent / "invoices"
 QUEUES = ("billing", "delivery")
 
 
-def steps():
-    """Command lines of the guide, each with what is shown of its output."""
-    for block in blocks(GUIDE, "console"):
+def steps(page):
+    """Command lines of a page, each with what is shown of its output."""
+    for block in blocks(page, "console"):
         for step in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
             command, _, shown = step.partition("\n")
             yield command, shown
@@ -58,7 +58,7 @@ def test_the_guide_is_followed(tmp_path, environment):
     with served(endpoint):
         for block in blocks(GUIDE, "python", "toml"):
             (project / block.title).write_text(block.text.replace(URL, endpoint.url), "utf-8")
-        installing, *following = steps()
+        installing, *following = steps(GUIDE)
         assert installing == ("pip install distillgate", "")  # what the fixture did, from the wheel of this checkout
         for command, shown in following:
             done = shell(command, project, environment)

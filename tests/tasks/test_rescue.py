@@ -12,7 +12,7 @@ pytest.importorskip("uvicorn", reason="the loopback endpoint comes with the extr
 pytest.importorskip("duckdb", reason="comes with the extra 'logs'")
 from tests.documentation import DOCS, blocks, matches
 from tests.endpoint import Endpoint, served
-from tests.tasks.test_guide import shell
+from tests.tasks.test_guide import shell, steps
 
 pytestmark = pytest.mark.slow
 PAGE = DOCS / "rescue.md"
@@ -77,17 +77,10 @@ def project(tmp_path):
     return tmp_path
 
 
-def steps():
-    for block in blocks(PAGE, "console"):
-        for step in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-            command, _, shown = step.partition("\n")
-            yield command, shown
-
-
 def test_the_page_is_followed(project, provider, environment):
     ours = f" --api-base {provider.url} --student-api-base {provider.url}"
     keys = environment | {"OPENAI_API_KEY": "sk-of-this-test-alone"}
-    for command, shown in steps():
+    for command, shown in steps(PAGE):
         done = shell(command + (ours if "rescue ft:" in command else ""), project, keys)
         printed = f"{done.stdout}{done.stderr}"
         assert done.returncode == 0, f"{command}\n{printed}"

@@ -124,6 +124,15 @@ def _settings(root: Path, start: Start) -> str:
     text = text.replace("{teacher}", start.teacher).replace("{student}", start.student)
     if start.api_base == LOCAL:
         text += "\n" + _template("local.toml", start)
+    return appended(path, old, text)
+
+
+def appended(path: Path, old: str, text: str) -> str:
+    """A whole `pyproject.toml` with tables of ours at the end of what it held.
+
+    Raises:
+        ConfigError: TOML takes no such tables there.
+    """
     whole = f"{old.rstrip()}\n\n{text}" if old.strip() else text
     try:
         tomllib.loads(whole)
