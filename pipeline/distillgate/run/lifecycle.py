@@ -331,7 +331,7 @@ class Lifecycle:
                     )
                 self.headers[stage.name] = dict(tape.header)
                 self.ledger.add(stage.name, tape.calls, len(getattr(self.golden, stage.split)))
-            if context.recording and stage.evaluates and stage.split == "test":
+            if stage.name in self.recordings.stages and stage.evaluates and stage.split == "test":
                 folder, models = self.config.golden / self.task.name, self.headers[stage.name].get("models")
                 looks.note(folder, stage, self.profile.name, list(models or ()), self.golden.fingerprint)
         except call_errors() as error:
