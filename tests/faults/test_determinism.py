@@ -74,8 +74,9 @@ def test_results_do_not_depend_on_the_order_of_lines(recorded, once, tmp_path, s
 
 
 @pytest.fixture(scope="module")
-def accepted(recorded):
-    """The project with its results accepted and its gates."""
+def accepted(recorded, tmp_path_factory):
+    """A copy of the project with its results accepted and its gates."""
+    recorded = shutil.copytree(recorded, tmp_path_factory.mktemp("accepted") / "project")
     lifecycle = Lifecycle(load_config(recorded))
     for stage in EVALUATIONS:
         baseline.save(lifecycle.baseline(stage), lifecycle.scorecard(stage))
